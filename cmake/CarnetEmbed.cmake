@@ -1,0 +1,36 @@
+# carnet_embed(TARGET NAMESPACE file ...)
+#
+# Puts files into the program as bytes. For each file it makes a function in an `embedded.h` that is generated into the
+# build folder: `std::string_view carnet::NAMESPACE::embedded::NAME()`, NAME being the file's name with every character
+# that is not a letter or digit turned into `_`. Include it as "NAMESPACE/embedded.h".
+function(carnet_embed target namespace)
+  set(dir "${CMAKE_CURRENT_BINARY_DIR}/embedded/${namespace}")
+  file(MAKE_DIRECTORY "${dir}")
+  set(header "#pragma once\n#include <string_view>\nnamespace carnet::${namespace}::embedded {\n")
+  set(source "#include \"${namespace}/embedded.h\"\nextern \"C\" {\n")
+  set(bodies "")
+  set(asm "")
+  foreach(file ${ARGN})
+    get_filename_component(path "${file}" ABSOLUTE)
+    get_filename_component(name "${file}" NAME)
+    string(REGEX REPLACE "[^A-Za-z0-9]" "_" id "${name}")
+    set(symbol "carnet_embedded_${namespace}_${id}")
+    string(APPEND header "std::string_view ${id}();\n")
+    string(APPEND source "extern const char ${symbol}[];\nextern const char ${symbol}_end[];\n")
+    string(APPEND bodies
+      "std::string_view ${id}() { return {${symbol}, static_cast<std::size_t>(${symbol}_end - ${symbol})}; }\n")
+    string(APPEND asm ".section .rodata\n.balign 16\n.global ${symbol}\n${symbol}:\n.incbin \"${path}\"\n"
+      ".global ${symbol}_end\n${symbol}_end:\n.byte 0\n")
+    list(APPEND paths "${path}")
+  endforeach()
+  string(APPEND header "}  // namespace carnet::${namespace}::embedded\n")
+  string(APPEND source "}\nnamespace carnet::${namespace}::embedded {\n${bodies}}\n")
+  string(APPEND asm ".section .note.GNU-stack,\"\",@progbits\n")
+  file(CONFIGURE OUTPUT "${dir}/embedded.h" CONTENT "${header}" @ONLY)
+  file(CONFIGURE OUTPUT "${dir}/embedded.cc" CONTENT "${source}" @ONLY)
+  file(CONFIGURE OUTPUT "${dir}/embedded.S" CONTENT "${asm}" @ONLY)
+  set_source_files_properties("${dir}/embedded.S" PROPERTIES OBJECT_DEPENDS "${paths}")
+  set_source_files_properties("${dir}/embedded.S" "${dir}/embedded.cc" PROPERTIES SKIP_PRECOMPILE_HEADERS ON)
+  target_sources(${target} PRIVATE "${dir}/embedded.cc" "${dir}/embedded.S")
+  target_include_directories(${target} PUBLIC "${CMAKE_CURRENT_BINARY_DIR}/embedded")
+endfunction()

@@ -1,0 +1,38 @@
+# carnet_module(NAME [DEPS module ...] [LIBS target ...])
+#
+# Makes the static library carnet_NAME of every *.cc in this folder, and, when tests are built, the test program
+# carnet_NAME_test of every tests/*_test.cc, registered with ctest under one name per test.
+function(carnet_module name)
+  cmake_parse_arguments(ARG "" "" "DEPS;LIBS" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/*.cc")
+  add_library(carnet_${name} STATIC ${sources})
+  target_include_directories(carnet_${name} PUBLIC "${CMAKE_SOURCE_DIR}/src")
+  list(TRANSFORM ARG_DEPS PREPEND carnet_ OUTPUT_VARIABLE deps)
+  target_link_libraries(carnet_${name} PUBLIC carnet_options ${deps} ${ARG_LIBS})
+  if(name STREQUAL "base")
+    target_precompile_headers(carnet_base PRIVATE "${CMAKE_SOURCE_DIR}/src/base/pch.h")
+  else()
+    target_precompile_headers(carnet_${name} REUSE_FROM carnet_base)
+  endif()
+  if(CARNET_BUILD_TESTS)
+    file(GLOB tests CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/tests/*_test.cc")
+    if(tests)
+      carnet_test(${name} SOURCES ${tests} LIBS carnet_${name})
+    endif()
+  endif()
+endfunction()
+
+# carnet_test(NAME SOURCES file ... LIBS target ...): one GoogleTest program; each case is a ctest test.
+function(carnet_test name)
+  cmake_parse_arguments(ARG "" "TIMEOUT" "SOURCES;LIBS" ${ARGN})
+  add_executable(carnet_${name}_test ${ARG_SOURCES})
+  target_include_directories(carnet_${name}_test PRIVATE "${CMAKE_SOURCE_DIR}")
+  target_link_libraries(carnet_${name}_test PRIVATE ${ARG_LIBS} GTest::gtest GTest::gmock GTest::gtest_main)
+  target_compile_definitions(carnet_${name}_test PRIVATE CARNET_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+  target_precompile_headers(carnet_${name}_test REUSE_FROM carnet_test_pch)
+  if(NOT ARG_TIMEOUT)
+    set(ARG_TIMEOUT 120)
+  endif()
+  gtest_discover_tests(carnet_${name}_test TEST_PREFIX "${name}." DISCOVERY_MODE PRE_TEST
+    PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS ${name})
+endfunction()

@@ -1,0 +1,72 @@
+#pragma once
+// The only way out. Every outbound byte of Carnet goes through a Dialer; the guarded one resolves a name once, lets every
+// address pass the policy, and connects to a checked address. Objects are created by app/ and outlive their users.
+// A Dialer may be used from any thread; a Connection belongs to the coroutine that dialled it.
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/task.h"
+#include "net/ip.h"
+
+namespace carnet::net {
+
+// One byte stream. Every call ends by `deadline` with kUnavailable "timed out after …".
+class Connection {
+ public:
+  virtual ~Connection() = default;
+  // At least one byte; 0 means the peer closed in order. A reset is an error whose public_detail is "connection reset".
+  [[nodiscard]] virtual Task<Result<std::size_t>> read_some(std::span<std::uint8_t> into, SteadyTime deadline) = 0;
+  [[nodiscard]] virtual Task<Result<void>> write_all(std::span<const std::uint8_t> data, SteadyTime deadline) = 0;
+  [[nodiscard]] virtual IpAddress address() const = 0;
+  virtual void close() = 0;  // at once; destruction closes too
+};
+
+class Resolver {
+ public:
+  virtual ~Resolver() = default;
+  // Every address of a name, or the address itself for a literal; public_detail says "no such name", "no address" …
+  [[nodiscard]] virtual Task<Result<std::vector<IpAddress>>> resolve(const std::string& host, SteadyTime deadline) = 0;
+};
+
+// c-ares with the system's configuration (resolv.conf and hosts file).
+[[nodiscard]] std::unique_ptr<Resolver> make_system_resolver();
+
+// Which addresses may be dialled: public space, and special-purpose space only where the operator allowed the block.
+class AddressPolicy {
+ public:
+  // `denied` comes from data/deny_ranges.txt; `allowed` from --allow-targets.
+  AddressPolicy(std::vector<Cidr> denied, std::vector<Cidr> allowed)
+      : denied_(std::move(denied)), allowed_(std::move(allowed)) {}
+  [[nodiscard]] static std::vector<Cidr> special_purpose_ranges();  // the embedded data file
+  // True if dialling is fine. IPv4-mapped, NAT64, 6to4 and Teredo forms are judged by the IPv4 address inside too.
+  [[nodiscard]] bool permits(const IpAddress& address) const;
+  // True only if an operator's --allow-targets block holds it (used to skip the tenant's attestation on own networks).
+  [[nodiscard]] bool explicitly_allowed(const IpAddress& address) const;
+
+ private:
+  std::vector<Cidr> denied_, allowed_;
+};
+
+class Dialer {
+ public:
+  virtual ~Dialer() = default;
+  // Resolves once; the addresses, every one of which passed the policy. kTargetNotAuthorized if one does not pass.
+  [[nodiscard]] virtual Task<Result<std::vector<IpAddress>>> resolve_checked(const std::string& host, SteadyTime deadline) = 0;
+  // Connects to an address that is checked again. kUnavailable with "connection refused", "timed out after 3 s", …
+  [[nodiscard]] virtual Task<Result<std::unique_ptr<Connection>>> dial(IpAddress address, std::uint16_t port,
+                                                                        SteadyTime deadline) = 0;
+};
+
+[[nodiscard]] std::unique_ptr<Dialer> make_guarded_dialer(Resolver& resolver, const AddressPolicy& policy,
+                                                          const Clock& clock);
+
+}  // namespace carnet::net

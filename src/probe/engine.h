@@ -1,0 +1,70 @@
+#pragma once
+// Runs the probes of one scan: many endpoints at once, bounded in all and per host, each with a deadline that holds
+// whatever the server does. Memory does not grow with the number of endpoints beyond what the sink keeps.
+// The engine may run several scans at once on several executors; it owns nothing but its limits.
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/random.h"
+#include "base/task.h"
+#include "inventory/model.h"
+#include "net/dialer.h"
+#include "net/target.h"
+
+namespace carnet::probe {
+
+// Numbers of docs/limits.md; every one has a setting.
+struct EngineLimits {
+  int probes_at_once = 256;
+  int probes_per_host = 4;
+  int connects_per_host_per_second = 20;
+  std::chrono::milliseconds connect{3000};
+  std::chrono::milliseconds handshake{5000};
+  std::chrono::milliseconds target{20000};
+  std::size_t answer_bytes_max = 256 * 1024;
+};
+
+struct PlannedEndpoint {
+  std::string host;  // name or address literal
+  std::uint16_t port = 0;
+  std::string kind;  // "tls" | "ssh"; "" = find out (the server speaks first: SSH; else TLS)
+};
+
+struct PlanRequest {
+  std::vector<net::Target> targets;
+  std::vector<std::string> kinds;        // empty: by port
+  std::vector<std::uint16_t> ports;      // empty: the target's own, else 443
+  std::size_t endpoints_max = 10000;
+};
+
+// Expands CIDR blocks and ports to endpoints without duplicates, in the order given. kValidationFailed ("targets") when
+// it would pass endpoints_max or a kind is unknown.
+[[nodiscard]] Result<std::vector<PlannedEndpoint>> plan(const PlanRequest& request);
+
+class Engine {
+ public:
+  using Sink = std::function<void(inventory::Endpoint)>;  // called on the caller's executor, one at a time
+
+  Engine(net::Dialer& dialer, const Clock& clock, Random& random, EngineLimits limits)
+      : dialer_(dialer), clock_(clock), random_(random), limits_(limits) {}
+
+  // Probes every endpoint and hands each to `sink` as it is done (reached or not). Returns when all are done, or soon
+  // after `cancelled` became true (endpoints not begun are then not handed over). Endpoint ids are "ep_1" … in plan order.
+  [[nodiscard]] Task<void> run(std::vector<PlannedEndpoint> endpoints, inventory::Profile profile, Sink sink,
+                               const std::atomic<bool>& cancelled);
+
+ private:
+  net::Dialer& dialer_;
+  const Clock& clock_;
+  Random& random_;
+  EngineLimits limits_;
+};
+
+}  // namespace carnet::probe
