@@ -1,0 +1,129 @@
+#pragma once
+// Every SQL statement of Carnet stands behind one of these functions. They take the Connection of a running closure
+// (database.h), so several make one transaction. A tenant's rows are only reached with its TenantId; a row of another
+// tenant is answered as if it were not there (nullopt / false). Thread-safety: as the Connection.
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "store/database.h"
+#include "store/rows.h"
+
+namespace carnet::store {
+
+namespace tenants {
+Result<void> insert(Connection& db, const TenantRow& row);  // kConflict: the slug is taken
+Result<std::optional<TenantRow>> find(Connection& db, const TenantId& id);
+Result<std::vector<TenantRow>> list(Connection& db, const Page& page);
+Result<bool> update_settings(Connection& db, const TenantId& id, std::string_view settings);
+Result<bool> update_authorized_targets(Connection& db, const TenantId& id, std::string_view targets);
+}  // namespace tenants
+
+namespace keys {
+Result<void> insert(Connection& db, const KeyRow& row);
+// By primary key, with the tenant's name: the one read of authentication.
+Result<std::optional<KeyRow>> find_by_public_id(Connection& db, std::string_view public_id);
+Result<std::vector<KeyRow>> list(Connection& db, const TenantId& tenant, const Page& page);
+// The key as it is after; nullopt if there is none. Revoking twice keeps the first time.
+Result<std::optional<KeyRow>> revoke(Connection& db, const KeyId& id, Timestamp at);
+Result<void> touch(Connection& db, const KeyId& id, Timestamp at);  // never moves last_used_at back
+}  // namespace keys
+
+namespace scans {
+Result<void> insert(Connection& db, const ScanRow& row);
+Result<std::optional<ScanRow>> find(Connection& db, const TenantId& tenant, const ScanId& id);
+Result<std::vector<ScanRow>> list(Connection& db, const TenantId& tenant, const Page& page);
+Result<int> count(Connection& db, const TenantId& tenant);
+Result<std::optional<ScanRow>> latest_finished(Connection& db, const TenantId& tenant);  // sample scans left out
+Result<bool> erase(Connection& db, const TenantId& tenant, const ScanId& id);
+Result<bool> set_pinned(Connection& db, const TenantId& tenant, const ScanId& id);
+// Marks a queued or running scan; false if it is already over. A queued one becomes cancelled at once.
+Result<bool> request_cancel(Connection& db, const TenantId& tenant, const ScanId& id, Timestamp now);
+
+// The queue. A claim takes the oldest queued scans; completion only by the lease's owner.
+Result<std::vector<ScanRow>> claim(Connection& db, std::string_view owner, Timestamp now, Timestamp lease_until, int limit);
+// Extends the lease and stores progress; false if the lease was lost. Gives back whether cancelling was asked for.
+struct Renewal {
+  bool held = false;
+  bool cancel_requested = false;
+};
+Result<Renewal> renew(Connection& db, const ScanId& id, std::string_view owner, Timestamp lease_until, int done, int total);
+// Running scans whose lease ended go back to the queue (or to error after attempts_max); the number of them.
+Result<int> reap(Connection& db, Timestamp now, int attempts_max);
+Result<bool> give_back(Connection& db, const ScanId& id, std::string_view owner);  // at shutdown; attempts not counted
+struct Finish {
+  std::string status;  // success | error | cancelled
+  std::string error_detail;
+  std::optional<double> readiness_score;
+  std::string readiness_band;
+  int asset_count = 0;
+  Timestamp at{};
+};
+Result<bool> finish(Connection& db, const ScanId& id, std::string_view owner, const Finish& finish);
+
+Result<void> put_result(Connection& db, const ScanId& id, std::string_view result, std::string_view sha256);
+struct StoredResult {
+  std::string result, sha256;
+};
+Result<std::optional<StoredResult>> find_result(Connection& db, const ScanId& id);
+// Appends with the next sequence number, which it gives back.
+Result<int> append_event(Connection& db, const ScanId& id, const EventRow& event);
+Result<std::vector<EventRow>> events_after(Connection& db, const ScanId& id, int seq);
+Result<void> put_assets(Connection& db, const TenantId& tenant, const ScanId& id, const std::vector<AssetRow>& assets);
+// The endpoints a real (not sample) scan reached become current, unless a newer scan already has them.
+struct EndpointKey {
+  std::string host;
+  int port = 0;
+};
+Result<void> mark_latest(Connection& db, const TenantId& tenant, const ScanId& id, const std::vector<EndpointKey>& endpoints);
+struct InventoryFilter {
+  std::string kind, status, host;  // "" = any
+  std::string after;               // "scan id/asset id" of the last row of the page before
+  int limit = 25;
+};
+struct InventoryRow {
+  ScanId scan_id;
+  AssetRow asset;
+};
+Result<std::vector<InventoryRow>> inventory(Connection& db, const TenantId& tenant, const InventoryFilter& filter);
+}  // namespace scans
+
+namespace shares {
+Result<void> insert(Connection& db, const ShareRow& row);
+// By primary key, with the tenant's name: the one read of a link.
+Result<std::optional<ShareRow>> find_by_public_id(Connection& db, std::string_view public_id);
+Result<std::optional<ShareRow>> find(Connection& db, const TenantId& tenant, const ShareId& id);
+Result<std::vector<ShareRow>> list(Connection& db, const TenantId& tenant, const std::optional<ScanId>& scan, const Page& page);
+// As it is after; nullopt if there is none. Revoking twice keeps the first time. Raises the revision.
+Result<std::optional<ShareRow>> revoke(Connection& db, const TenantId& tenant, const ShareId& id, Timestamp at);
+struct Patch {
+  std::optional<std::string> label, recipient;
+  std::optional<Timestamp> expires_at;
+  std::optional<bool> paused;
+};
+Result<std::optional<ShareRow>> patch(Connection& db, const TenantId& tenant, const ShareId& id, const Patch& patch);
+Result<void> insert_view(Connection& db, const ViewRow& row);
+Result<std::vector<ViewRow>> list_views(Connection& db, const ShareId& id, const Page& page);
+}  // namespace shares
+
+namespace idempotency {
+Result<std::optional<IdempotencyRow>> find(Connection& db, std::string_view tenant, std::string_view operation,
+                                           std::string_view key_hash);
+Result<void> begin(Connection& db, const IdempotencyRow& row);  // kConflict: there is one
+Result<void> finish(Connection& db, const IdempotencyRow& row);
+Result<void> erase(Connection& db, std::string_view tenant, std::string_view operation, std::string_view key_hash);
+Result<int> purge(Connection& db, Timestamp older_than, int limit);
+}  // namespace idempotency
+
+namespace audit {
+Result<void> insert(Connection& db, const AuditRow& row);
+struct Filter {
+  std::string action_prefix;
+  std::optional<Timestamp> since;
+};
+Result<std::vector<AuditRow>> list(Connection& db, std::string_view tenant, const Filter& filter, const Page& page);
+}  // namespace audit
+
+}  // namespace carnet::store
