@@ -1,0 +1,32 @@
+#pragma once
+// The files that a scan can be taken away as. Pure functions of a stored scan; thread-safe.
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+#include "inventory/model.h"
+
+namespace carnet::service {
+
+enum class ArtifactFormat { kJson, kCsv, kPdf, kCbom, kSarif, kBundle };
+// "json" "csv" …; nullopt for a word that api.md does not list.
+[[nodiscard]] std::optional<ArtifactFormat> parse_format(std::string_view text);
+[[nodiscard]] std::string_view to_string(ArtifactFormat format);
+// The formats this release can make (kJson and kCsv so far).
+[[nodiscard]] const std::vector<ArtifactFormat>& available_formats();
+
+struct Artifact {
+  std::string content_type;  // "application/json", "text/csv; charset=utf-8"
+  std::string filename;      // "carnet-report-<scan id>.json": no user text
+  std::string bytes;
+  std::string sha256;  // hex, also the ETag
+};
+
+// kValidationFailed ("format") for one that this release cannot make yet, naming those it can.
+[[nodiscard]] Result<Artifact> make_artifact(const inventory::ScanDocument& document, ArtifactFormat format);
+
+}  // namespace carnet::service

@@ -1,0 +1,130 @@
+#pragma once
+// Scans as a client sees them, and the worker that runs them. Thread-safe.
+//
+// submit() validates, authorises and stores a queued row; it answers only after the commit. Workers claim rows by lease,
+// run the probe engine, append timeline events, and write result, assets, score and final state in one transaction. A
+// worker that dies loses its lease; the reaper hands the scan to another. Completion only by the lease's owner.
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <boost/json/fwd.hpp>
+
+#include "assess/judge.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/random.h"
+#include "base/task.h"
+#include "net/dialer.h"
+#include "net/target.h"
+#include "probe/engine.h"
+#include "service/artifacts.h"
+#include "service/context.h"
+#include "store/database.h"
+#include "store/repositories.h"
+#include "store/rows.h"
+
+namespace carnet::service {
+
+struct ScanRequest {
+  std::vector<std::string> targets;  // as given; 1–1000
+  std::vector<std::string> kinds;    // "tls", "ssh"
+  std::vector<int> ports;            // 1–65535, at most 64
+  inventory::Profile profile = inventory::Profile::kStandard;
+  assess::MoscaInput mosca;
+  std::string label;        // ≤ 255 characters
+  std::string scenario_id;  // with use_fixture: a sample
+  bool use_fixture = false;
+};
+
+struct SubmittedScan {
+  ScanId id;
+  std::string summary;  // "3 endpoints on 2 hosts, standard profile."
+};
+
+struct ScanView {
+  store::ScanRow row;
+  std::vector<store::EventRow> events;
+  std::optional<store::scans::StoredResult> result;  // success only
+};
+
+class Scans {
+ public:
+  struct Options {
+    bool authorize_any_target = false;
+    std::size_t endpoints_max = 10000;
+  };
+  Scans(store::Database& db, const Clock& clock, Random& random, const net::AddressPolicy& policy, Options options);
+
+  // kValidationFailed naming each bad field (an unknown scenario too); kTargetNotAuthorized naming the targets that
+  // neither the tenant attested to nor the operator allowed (--allow-targets, --authorize-any-target).
+  [[nodiscard]] Task<Result<SubmittedScan>> submit(const Actor& actor, ScanRequest request);
+  [[nodiscard]] Task<Result<ScanView>> get(TenantId tenant, ScanId id);
+  [[nodiscard]] Task<Result<store::ScanRow>> row(TenantId tenant, ScanId id);
+  [[nodiscard]] Task<Result<std::vector<store::ScanRow>>> list(TenantId tenant, store::Page page);
+  [[nodiscard]] Task<Result<void>> erase(const Actor& actor, ScanId id);
+  [[nodiscard]] Task<Result<store::ScanRow>> cancel(const Actor& actor, ScanId id);  // kConflict: it is already over
+  [[nodiscard]] Task<Result<store::ScanRow>> pin(const Actor& actor, ScanId id);
+  // {"against", "added", "removed", "changed", "scoreDelta"}. Without `against`: the newest earlier finished scan.
+  [[nodiscard]] Task<Result<boost::json::object>> diff(TenantId tenant, ScanId id, std::optional<ScanId> against);
+  [[nodiscard]] Task<Result<std::vector<store::scans::InventoryRow>>> inventory(TenantId tenant,
+                                                                              store::scans::InventoryFilter filter);
+  // Events with seq > after: at once if there are some, else when one comes or `wait` has passed (then empty). `over` is
+  // true when the scan has ended and all its events were given.
+  struct EventBatch {
+    std::vector<store::EventRow> events;
+    bool over = false;
+    std::string status;
+  };
+  [[nodiscard]] Task<Result<EventBatch>> wait_events(TenantId tenant, ScanId id, int after, std::chrono::milliseconds wait);
+  [[nodiscard]] Task<Result<Artifact>> report(TenantId tenant, ScanId id, ArtifactFormat format);
+
+ private:
+  store::Database& db_;
+  const Clock& clock_;
+  Random& random_;
+  const net::AddressPolicy& policy_;
+  Options options_;
+};
+
+// Runs scans. One per process; run() is spawned on an io thread and returns after stop().
+class ScanWorker {
+ public:
+  struct Options {
+    int scans_at_once = 4;
+    std::chrono::milliseconds lease{15000};
+    std::chrono::milliseconds poll{500};   // how often it looks for work that another process queued
+    std::chrono::milliseconds scan_timeout{3600 * 1000};
+    int attempts_max = 5;
+  };
+  ScanWorker(store::Database& db, const Clock& clock, Random& random, const Log& log, net::Dialer& dialer,
+             probe::EngineLimits limits, Options options);
+  ~ScanWorker();
+
+  [[nodiscard]] Task<void> run();
+  void wake();          // a scan was submitted here: look at once. Any thread.
+  void stop();          // claim nothing more, hand running scans back with their lease freed. Any thread.
+  [[nodiscard]] int running() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+// The same engine without a server or database (carnet scan): probes, judges, gives the document.
+struct DirectScan {
+  std::vector<probe::PlannedEndpoint> endpoints;
+  inventory::Profile profile = inventory::Profile::kStandard;
+  assess::MoscaInput mosca;
+  std::string label;
+  std::function<void(int done, int total, const inventory::Endpoint&)> on_progress;
+};
+[[nodiscard]] Task<inventory::ScanDocument> scan_directly(DirectScan request, net::Dialer& dialer, const Clock& clock,
+                                                          Random& random, probe::EngineLimits limits,
+                                                          const std::atomic<bool>& cancelled);
+
+}  // namespace carnet::service

@@ -1,0 +1,60 @@
+#pragma once
+// HTML pages from ctemplate templates in AUTOESCAPE mode, and the static files they use, all embedded in the program.
+// Pages work without JavaScript, on a phone and printed, load nothing from elsewhere, and hold to the CSP of
+// docs/sharing.md. Made once by app/, read-only afterwards, thread-safe.
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "service/artifacts.h"
+#include "service/sharing.h"
+
+namespace carnet::web {
+
+struct StaticFile {
+  std::string_view content_type;
+  std::string_view bytes;
+  std::string etag;  // without quotes; also in the URL, so that it may be cached for a year
+};
+
+struct DownloadLink {
+  service::ArtifactFormat format;
+  std::string href;
+  std::size_t bytes = 0;
+};
+
+// One operation of the API as the docs page shows it (filled from the route table).
+struct DocsRoute {
+  std::string method, path, operation_id, role, summary;
+};
+struct DocsProblem {
+  std::string code, title, meaning;
+  int status = 0;
+};
+
+class Pages {
+ public:
+  Pages();
+  ~Pages();
+
+  // The overview at /r/{token} for a usable link.
+  [[nodiscard]] std::string overview(const service::OpenLink& link, const service::Overview& overview,
+                                     const std::vector<DownloadLink>& downloads, Timestamp now) const;
+  // A page for a link that cannot be shown: `code` is the problem's code ("not_found", "share_link_expired", …,
+  // "rate_limited", "unavailable"). Names no tenant. The page for "not_found" is always the same bytes.
+  [[nodiscard]] std::string link_problem(std::string_view code, int status) const;
+  // /docs: every operation and every problem code, from the caller's tables.
+  [[nodiscard]] std::string docs(const std::vector<DocsRoute>& routes, const std::vector<DocsProblem>& problems,
+                                 std::string_view version) const;
+  // A file under /assets/ (style sheet, script, icon) by name; nullopt if there is none.
+  [[nodiscard]] std::optional<StaticFile> asset(std::string_view name) const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace carnet::web
