@@ -5,6 +5,8 @@
 #   setup_npm run|test     node_modules of third_party/npm; `run` takes only what the demonstration needs
 #   setup_build TESTS [ninja target …]  configures build/release and builds; TESTS: ON, or `keep` (see there)
 
+: "${root:?the caller sets root}"
+
 say() { printf 'carnet: %s\n' "$*" >&2; }
 die() { say "$*"; exit 1; }
 
