@@ -1,0 +1,73 @@
+#pragma once
+// The whole HTTP interface behind the listener: route table, pipeline and handlers as one Handler.
+// Made by app/ from references that must outlive it. Thread-safe.
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "api/server.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/random.h"
+#include "base/secret.h"
+#include "service/idempotency.h"
+#include "service/scans.h"
+#include "service/sharing.h"
+#include "service/tenancy.h"
+#include "store/database.h"
+#include "web/pages.h"
+
+namespace carnet::api {
+
+struct ApiDependencies {
+  const Clock& clock;
+  Random& random;
+  const Log& log;
+  store::Database& db;
+  service::Tenancy& tenancy;
+  service::Scans& scans;
+  service::Sharing& sharing;
+  service::Idempotency& idempotency;
+  const web::Pages& pages;
+  const Secret& pepper;                   // cursors are authenticated by a key derived from it
+  service::ScanWorker* worker = nullptr;  // woken after a scan was submitted; may be absent
+};
+
+struct ApiOptions {
+  std::string version = "0.0.0";
+  std::string public_url =
+      "http://127.0.0.1:8080";   // no slash at the end; links and problem types begin with it
+  std::string security_contact;  // for security.txt: "mailto:…" or "https://…"; "" = /docs
+  std::vector<std::string> cors_origins;  // "https://app.example.org"; empty: CORS is closed
+  int public_rate_per_minute = 60;        // per address on /r/; 0 = no limit
+  int failed_auth_per_minute = 30;        // per address
+  bool access_log = true;                 // one "request" line per answer
+};
+
+class Api final : public Handler {
+ public:
+  Api(ApiDependencies dependencies, ApiOptions options);
+  ~Api() override;
+
+  [[nodiscard]] std::size_t body_bytes_max(const Request& head) const override;
+  [[nodiscard]] Task<Response> handle(const Request& request) override;
+  [[nodiscard]] Response refuse(const Request& head, const Error& error) override;
+
+  // The platform's key for /admin/* and /metrics; nullopt: not configured (503). Also at SIGHUP.
+  void set_admin_key(std::optional<Secret> key);
+  // From now on /readyz says 503 and event streams end.
+  void set_draining();
+  // Where /metrics takes connection counts from; call before the listener starts.
+  void set_connection_counts(std::function<Server::Counts()> counts);
+
+  struct Core;
+
+ private:
+  std::unique_ptr<Core> core_;
+};
+
+}  // namespace carnet::api
