@@ -17,6 +17,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -247,6 +248,8 @@ def start_server(children, allow):
         for line in process.stdout:
             ready = re.search(r"carnet ready on (http://\S+)", line)
             if ready:
+                # Whatever else it may say there must not fill the pipe.
+                threading.Thread(target=process.stdout.read, daemon=True).start()
                 return process, ready.group(1).rstrip("/")
         process.wait()
         children.stop(process)
