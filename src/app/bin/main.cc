@@ -1,0 +1,257 @@
+// The program: reads the command line (CLI11 is included only here) and hands over to src/app.
+
+#include <unistd.h>
+
+#include <iostream>
+
+#include <CLI/CLI.hpp>
+#include <boost/json.hpp>
+#include <fmt/format.h>
+
+#include "app/admin_command.h"
+#include "app/data_dir.h"
+#include "app/scan_command.h"
+#include "app/serve.h"
+#include "app/settings.h"
+#include "app/version.h"
+#include "base/json.h"
+#include "base/random.h"
+#include "store/database.h"
+
+namespace carnet::app {
+namespace {
+
+constexpr int kExitFailed = 1;
+constexpr int kExitUsage = 2;
+
+int fail(std::string_view command, std::string_view sentence, int code = kExitFailed) {
+  fmt::print(stderr, "carnet {}: {}\n", command, sentence);
+  return code;
+}
+
+// The flags of one command that stand in the settings table.
+struct SettingFlags {
+  std::map<std::string, std::string> texts;
+  std::map<std::string, bool> switches;
+  std::string config_file;
+
+  void add_to(CLI::App& command) {
+    for (const SettingSpec& spec : setting_specs()) {
+      const std::string name(spec.name);
+      const std::string help = fmt::format("{} [{}{}]", spec.help, spec.env, spec.fallback.empty() ? "" : fmt::format(", default {}", spec.fallback));
+      if (spec.is_flag) {
+        command.add_flag("--" + name, switches[name], help);
+      } else {
+        command.add_option("--" + name, texts[name], help)->type_name("VALUE");
+      }
+    }
+    command.add_option("--config", config_file, "settings file (default: carnet.toml here, then in the data directory) [CARNET_CONFIG]")
+        ->type_name("FILE")->envname("CARNET_CONFIG");
+  }
+
+  [[nodiscard]] Result<Settings> resolve(const CLI::App& command) const {
+    FlagValues given;
+    for (const auto& [name, text] : texts)
+      if (command.count("--" + name) > 0) given[name] = text;
+    for (const auto& [name, on] : switches)
+      if (command.count("--" + name) > 0) given[name] = on ? "true" : "false";
+    return resolve_settings(given, process_environment(), config_file, ::isatty(STDERR_FILENO) == 1);
+  }
+};
+
+int run_init(const InitRequest& request, const Clock& clock, Random& random) {
+  const auto made = init_data_dir(request, clock, random);
+  if (!made) return fail("init", made.error().public_detail);
+  fmt::print("Made {} with the tenant \"{}\" ({}).\n\nIts API keys, shown this once:\n", request.directory, made->tenant_name,
+             made->tenant_id);
+  for (const InitKey& key : made->keys) fmt::print("  {:<9} {}\n", key.role, key.token.expose());
+  fmt::print("\nThe platform's admin key is in {0}/admin.key.\nKeep {0} private and backed up: the keys and links depend on it.\n"
+             "Start the service with: carnet serve --data {0}\n",
+             request.directory);
+  return 0;
+}
+
+int run_config(const SettingFlags& flags, const CLI::App& command) {
+  const auto settings = flags.resolve(command);
+  if (!settings) return fail("config", settings.error().public_detail, kExitUsage);
+  for (const SettingSpec& spec : setting_specs()) {
+    const SettingValue& value = settings->table.find(spec.name)->second;
+    fmt::print("{:<22} {:<34} {}\n", spec.name, value.text.empty() ? "(none)" : value.text, value.source);
+  }
+  return 0;
+}
+
+int run_migrate(const SettingFlags& flags, const CLI::App& command, bool check) {
+  const auto settings = flags.resolve(command);
+  if (!settings) return fail("migrate", settings.error().public_detail, kExitUsage);
+  if (!settings->persistence) return fail("migrate", "there is no database to migrate with --database none", kExitUsage);
+  if (::access(settings->sqlite_path.c_str(), F_OK) != 0)
+    return fail("migrate", fmt::format("there is no database at {}; make one with: carnet init --data {}", settings->sqlite_path, settings->data_dir));
+  const auto status = check ? store::sqlite_migration_status(settings->sqlite_path) : store::migrate_sqlite(settings->sqlite_path);
+  if (!status) return fail("migrate", status.error().public_detail);
+  if (status->current < status->latest) {
+    fmt::print("The schema is at version {}; this program brings {}. Run: carnet migrate\n", status->current, status->latest);
+    return kExitFailed;
+  }
+  fmt::print("The schema is at version {}, which is current.\n", status->current);
+  return 0;
+}
+
+struct AdminFlags {
+  AdminConnection connection;
+  std::string data_dir = "./carnet-data";
+  std::string name, slug, tenant_id, key_id, label, role = "operator";
+  std::optional<int> expires_days, rate_per_minute;
+
+  void add_to(CLI::App& command) {
+    command.add_option("--url", connection.url, "where the service is [CARNET_URL]")->envname("CARNET_URL")->capture_default_str();
+    command.add_option("--data", data_dir, "data directory that holds admin.key [CARNET_DATA_DIR]")->envname("CARNET_DATA_DIR")->capture_default_str();
+    command.add_option("--admin-key-file", connection.key_file, "file with the platform's key [CARNET_ADMIN_KEY_FILE]")->envname("CARNET_ADMIN_KEY_FILE");
+    command.add_flag("--json", connection.json, "print the service's answer as JSON");
+  }
+  [[nodiscard]] int send(AdminRequest request) {
+    if (connection.key_file.empty()) connection.key_file = data_dir + "/admin.key";
+    while (connection.url.ends_with('/')) connection.url.pop_back();
+    return run_admin_request(connection, request);
+  }
+  [[nodiscard]] std::string tenant_body() const {
+    boost::json::object body{{"name", name}};
+    if (!slug.empty()) body["slug"] = slug;
+    return json::write(body);
+  }
+  [[nodiscard]] std::string key_body() const {
+    boost::json::object body{{"label", label}, {"role", role}};
+    if (expires_days) body["expiresDays"] = *expires_days;
+    if (rate_per_minute) body["ratePerMinute"] = *rate_per_minute;
+    return json::write(body);
+  }
+};
+
+// An id that goes into a URL path is checked here, so that a typing error cannot name another route.
+bool plain_id(const std::string& text) {
+  return !text.empty() && text.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_") == std::string::npos;
+}
+
+void add_scan_options(CLI::App& scan, ScanCommand& command) {
+  scan.add_option("TARGET", command.targets, "host, host:port, URL or CIDR block");
+  scan.add_option("--from", command.from_file, "read targets from a file, one a line")->type_name("FILE");
+  scan.add_option("--kinds", command.kinds, "what to look for: tls, ssh")->delimiter(',');
+  scan.add_option("--ports", command.ports, "ports for targets without one (default 443)")->delimiter(',');
+  scan.add_option("--profile", command.profile, "quick, standard or deep")->capture_default_str();
+  scan.add_option("--format", command.format, "table, json or csv")->capture_default_str();
+  scan.add_option("-o,--output", command.output, "write the result to a file")->type_name("FILE");
+  scan.add_option("--fail-under", command.fail_under, "exit 1 if the readiness score is lower")->type_name("SCORE");
+  scan.add_option("--fail-on", command.fail_on, "exit 1 if an asset has one of these: broken, at-risk, unknown")->delimiter(',');
+  scan.add_option("--allow-targets", command.allow_targets, "address blocks of special-purpose space that names may lead to")->delimiter(',');
+  scan.add_option("--data-shelf-life-years", command.data_shelf_life_years, "Mosca X: how long the data must stay secret");
+  scan.add_option("--migration-time-years", command.migration_time_years, "Mosca Y: how long the migration takes");
+  scan.add_option("--years-to-qday", command.years_to_qday, "Mosca Z: years until a quantum computer breaks RSA and ECC");
+  scan.add_option("--label", command.label, "a name for this scan");
+  scan.add_flag("-q,--quiet", command.quiet, "no progress");
+  scan.footer("Exit codes: 0 good, 1 a threshold was missed, 2 usage, 3 nothing could be reached.");
+}
+
+int add_and_run_admin(CLI::App& admin, AdminFlags& flags) {
+  if (admin.got_subcommand("tenant")) {
+    const CLI::App* const tenant = admin.get_subcommand("tenant");
+    if (tenant->got_subcommand("create"))
+      return flags.send({.method = "POST", .path = "/admin/tenants", .body = flags.tenant_body()});
+    return flags.send({.method = "GET", .path = "/admin/tenants?limit=100", .body = ""});
+  }
+  const CLI::App* const key = admin.get_subcommand("key");
+  if (key->got_subcommand("revoke")) {
+    if (!plain_id(flags.key_id)) return fail("admin", "KEY_ID looks like key_01j…", kExitUsage);
+    return flags.send({.method = "DELETE", .path = "/admin/keys/" + flags.key_id, .body = ""});
+  }
+  if (!plain_id(flags.tenant_id)) return fail("admin", "TENANT_ID looks like ten_01j…; list them with: carnet admin tenant list", kExitUsage);
+  const std::string path = "/admin/tenants/" + flags.tenant_id + "/keys";
+  if (key->got_subcommand("create")) return flags.send({.method = "POST", .path = path, .body = flags.key_body()});
+  return flags.send({.method = "GET", .path = path + "?limit=100", .body = ""});
+}
+
+void add_admin_options(CLI::App& admin, AdminFlags& flags) {
+  admin.require_subcommand(1);
+  CLI::App* const tenant = admin.add_subcommand("tenant", "tenants");
+  tenant->require_subcommand(1);
+  CLI::App* const tenant_create = tenant->add_subcommand("create", "make a tenant");
+  tenant_create->add_option("NAME", flags.name, "display name")->required();
+  tenant_create->add_option("--slug", flags.slug, "short name for URLs (default: made from NAME)");
+  flags.add_to(*tenant_create);
+  flags.add_to(*tenant->add_subcommand("list", "list tenants"));
+  CLI::App* const key = admin.add_subcommand("key", "API keys");
+  key->require_subcommand(1);
+  CLI::App* const key_create = key->add_subcommand("create", "issue a key; it is shown once");
+  key_create->add_option("TENANT_ID", flags.tenant_id, "whose key")->required();
+  key_create->add_option("--label", flags.label, "what it is for")->required();
+  key_create->add_option("--role", flags.role, "viewer, operator or admin")->capture_default_str();
+  key_create->add_option("--expires-days", flags.expires_days, "when it ends (default: never)");
+  key_create->add_option("--rate-per-minute", flags.rate_per_minute, "its own request limit");
+  flags.add_to(*key_create);
+  CLI::App* const key_list = key->add_subcommand("list", "list a tenant's keys");
+  key_list->add_option("TENANT_ID", flags.tenant_id, "whose keys")->required();
+  flags.add_to(*key_list);
+  CLI::App* const key_revoke = key->add_subcommand("revoke", "end a key at once");
+  key_revoke->add_option("KEY_ID", flags.key_id, "which key")->required();
+  flags.add_to(*key_revoke);
+}
+
+int run(int argc, char** argv) {
+  CLI::App cli("Carnet tells how ready your cryptography is for quantum computers, and lets you prove it.", "carnet");
+  cli.require_subcommand(1);
+  cli.set_version_flag("--version", std::string("carnet ") + std::string(version()));
+  const SystemClock clock;
+  SystemRandom random;
+
+  CLI::App* const init = cli.add_subcommand("init", "make a data directory with a first tenant and its keys");
+  InitRequest init_request{.directory = "./carnet-data", .tenant_name = "My organisation"};
+  init->add_option("--data", init_request.directory, "directory to make [CARNET_DATA_DIR]")->envname("CARNET_DATA_DIR")->capture_default_str();
+  init->add_option("--tenant", init_request.tenant_name, "name of the first tenant")->capture_default_str();
+
+  SettingFlags serve_flags, config_flags, migrate_flags;
+  CLI::App* const serve_command = cli.add_subcommand("serve", "run the service");
+  serve_flags.add_to(*serve_command);
+  CLI::App* const config_command = cli.add_subcommand("config", "print every setting, its value and where it came from");
+  config_flags.add_to(*config_command);
+  CLI::App* const migrate_command = cli.add_subcommand("migrate", "bring the database's schema up to date");
+  migrate_flags.add_to(*migrate_command);
+  bool check = false;
+  migrate_command->add_flag("--check", check, "only say whether it is; exit 1 if not");
+
+  CLI::App* const scan = cli.add_subcommand("scan", "scan from the shell, without a service");
+  ScanCommand scan_command;
+  add_scan_options(*scan, scan_command);
+  CLI::App* const admin = cli.add_subcommand("admin", "tenants and API keys of a running service");
+  AdminFlags admin_flags;
+  add_admin_options(*admin, admin_flags);
+  CLI::App* const version_command = cli.add_subcommand("version", "print the version and what it was built with");
+
+  try {
+    cli.parse(argc, argv);
+  } catch (const CLI::ParseError& failure) {
+    return cli.exit(failure) == 0 ? 0 : kExitUsage;
+  }
+  if (*init) return run_init(init_request, clock, random);
+  if (*serve_command) {
+    const auto settings = serve_flags.resolve(*serve_command);
+    if (!settings) return fail("serve", settings.error().public_detail, kExitUsage);
+    return serve(*settings, clock, random);
+  }
+  if (*config_command) return run_config(config_flags, *config_command);
+  if (*migrate_command) return run_migrate(migrate_flags, *migrate_command, check);
+  if (*scan) return run_scan_command(scan_command, clock, random);
+  if (*admin) return add_and_run_admin(*admin, admin_flags);
+  if (*version_command) fmt::print("{}", version_text());
+  return 0;
+}
+
+}  // namespace
+}  // namespace carnet::app
+
+int main(int argc, char** argv) {
+  try {
+    return carnet::app::run(argc, argv);
+  } catch (const std::exception& failure) {
+    std::cerr << "carnet: " << failure.what() << '\n';
+    return 1;
+  }
+}

@@ -1,0 +1,163 @@
+#include "app/data_dir.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+
+#include <fmt/format.h>
+
+#include "app/run_task.h"
+#include "base/encoding.h"
+#include "base/text.h"
+#include "crypto/token.h"
+#include "service/tenancy.h"
+#include "store/database.h"
+
+namespace carnet::app {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view kAdminKeyPrefix = "cnt_a_";
+constexpr std::size_t kPepperBytes = 32;
+constexpr std::size_t kKeyFileBytesMax = 4096;
+
+std::string system_reason() { return std::strerror(errno); }
+
+tl::unexpected<Error> cannot(std::string_view what, std::string_view path, std::string_view reason) {
+  return make_error(ErrorCode::kUnavailable, fmt::format("Cannot {} {}: {}.", what, path, reason));
+}
+
+// Writes a new file of mode 0600 and waits until it is on disk.
+Result<void> write_private_file(const std::string& path, std::string_view text) {
+  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (fd < 0) return cannot("create", path, system_reason());
+  const ssize_t written = ::write(fd, text.data(), text.size());
+  const bool good = written == static_cast<ssize_t>(text.size()) && ::fsync(fd) == 0;
+  const std::string reason = system_reason();
+  ::close(fd);
+  if (!good) return cannot("write", path, reason);
+  return {};
+}
+
+// The prepared directory, removed again unless it was moved to its place.
+class Staging {
+ public:
+  explicit Staging(std::string path) : path_(std::move(path)) {}
+  Staging(const Staging&) = delete;
+  Staging& operator=(const Staging&) = delete;
+  ~Staging() {
+    std::error_code ignored;
+    if (!path_.empty()) fs::remove_all(path_, ignored);
+  }
+  [[nodiscard]] const std::string& path() const { return path_; }
+  void release() { path_.clear(); }
+
+ private:
+  std::string path_;
+};
+
+Result<void> check_free(const std::string& directory) {
+  std::error_code failure;
+  if (!fs::exists(directory, failure)) return {};
+  if (!fs::is_directory(directory, failure))
+    return make_error(ErrorCode::kConflict, fmt::format("{} exists and is not a directory; choose another with --data.", directory));
+  if (!fs::is_empty(directory, failure) || failure)
+    return make_error(ErrorCode::kConflict,
+                      fmt::format("{} is not empty; nothing was changed. Choose another directory with --data, or start the "
+                                  "service on this one with: carnet serve --data {}",
+                                  directory, directory));
+  return {};
+}
+
+Result<InitResult> make_first_tenant(store::Database& db, const std::string& name, const Secret& pepper, const Clock& clock,
+                                     Random& random) {
+  service::Tenancy tenancy(db, clock, random, pepper, {});
+  const service::Actor actor{.tenant = {}, .tenant_name = {}, .key = {}, .role = service::Role::kAdmin, .platform = true,
+                             .request_id = "carnet-init"};
+  service::NewTenant new_tenant{.name = name, .slug = {}};
+  CARNET_TRY(tenant, run_task(tenancy.create_tenant(actor, std::move(new_tenant))));
+  InitResult out{.tenant_id = tenant.id.str(), .tenant_name = tenant.name, .keys = {}};
+  for (const service::Role role : {service::Role::kAdmin, service::Role::kOperator, service::Role::kViewer}) {
+    service::NewKey new_key{.label = fmt::format("first {} key", store::to_string(role)), .role = role, .expires_days = {},
+                            .rate_per_minute = {}};
+    CARNET_TRY(issued, run_task(tenancy.issue_key(actor, tenant.id, std::move(new_key))));
+    out.keys.push_back({.role = std::string(store::to_string(role)), .token = std::move(issued.token)});
+  }
+  return out;
+}
+
+}  // namespace
+
+Result<InitResult> init_data_dir(const InitRequest& request, const Clock& clock, Random& random) {
+  std::string directory = request.directory;
+  while (directory.size() > 1 && directory.ends_with('/')) directory.pop_back();
+  CARNET_TRY_VOID(check_free(directory));
+  std::error_code failure;
+  if (const fs::path parent = fs::path(directory).parent_path(); !parent.empty() && !fs::exists(parent, failure))
+    return cannot("create", directory, "its parent directory does not exist");
+
+  std::array<std::uint8_t, kPepperBytes> bytes{};
+  random.fill(bytes);
+  std::array<std::uint8_t, 6> suffix{};
+  random.fill(suffix);
+  const std::string staging_path = fmt::format("{}.init-{}", directory, to_hex(suffix));
+  if (::mkdir(staging_path.c_str(), 0700) != 0) return cannot("create", staging_path, system_reason());
+  Staging staging(staging_path);
+
+  const Secret pepper(std::string(as_text(bytes)));
+  const std::string pepper_text = to_hex(bytes) + "\n";
+  CARNET_TRY_VOID(write_private_file(staging.path() + "/pepper", pepper_text));
+  const crypto::NewToken admin = crypto::new_token(kAdminKeyPrefix, pepper, random);
+  CARNET_TRY_VOID(write_private_file(staging.path() + "/admin.key", std::string(admin.text.expose()) + "\n"));
+
+  InitResult out;
+  {
+    store::SqliteOptions options;
+    options.path = staging.path() + "/carnet.db";
+    CARNET_TRY(db, store::open_sqlite(options));
+    auto first = make_first_tenant(*db, request.tenant_name, pepper, clock, random);
+    db->stop();
+    if (!first) return tl::unexpected(std::move(first).error());
+    out = std::move(*first);
+  }
+  if (::rename(staging.path().c_str(), directory.c_str()) != 0) return cannot("create", directory, system_reason());
+  staging.release();
+  return out;
+}
+
+Result<Secret> read_key_file(const std::string& path) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) {
+    if (errno == ENOENT) return Secret{};
+    return cannot("read", path, system_reason());
+  }
+  std::string text(kKeyFileBytesMax, '\0');
+  const ssize_t got = ::read(fd, text.data(), text.size());
+  const std::string reason = system_reason();
+  ::close(fd);
+  if (got < 0) return cannot("read", path, reason);
+  const Secret whole(text.substr(0, static_cast<std::size_t>(got)));
+  ::explicit_bzero(text.data(), text.size());
+  return Secret(std::string(trim_ascii(whole.expose())));
+}
+
+Result<Secret> read_pepper(const std::string& directory) {
+  std::error_code ignored;
+  if (!fs::is_directory(directory, ignored))
+    return make_error(ErrorCode::kUnavailable,
+                      fmt::format("There is no data directory at {}; make one with: carnet init --data {}", directory, directory));
+  CARNET_TRY(text, read_key_file(directory + "/pepper"));
+  const auto bytes = from_hex(text.expose());
+  if (!bytes || bytes->size() != kPepperBytes)
+    return make_error(ErrorCode::kUnavailable,
+                      fmt::format("{}/pepper is missing or damaged; every key and link depends on it, so restore it from a backup.",
+                                  directory));
+  return Secret(std::string(as_text(*bytes)));
+}
+
+}  // namespace carnet::app

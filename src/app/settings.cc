@@ -1,0 +1,352 @@
+#include "app/settings.h"
+
+#include <unistd.h>
+
+#include <charconv>
+#include <filesystem>
+#include <thread>
+
+#include <fmt/format.h>
+#include <toml++/toml.h>
+
+#include "base/text.h"
+
+namespace carnet::app {
+namespace {
+
+constexpr SettingSpec kSpecs[] = {
+    {"listen", "CARNET_LISTEN", "127.0.0.1:8080", "address:port to serve on; several with commas; [::1]:8080 for IPv6; port 0 lets the system choose"},
+    {"data", "CARNET_DATA_DIR", "./carnet-data", "the data directory made by carnet init"},
+    {"database", "CARNET_DATABASE_URL", "sqlite:DATA/carnet.db", "sqlite:FILE, or none to switch persistence off (tenant routes answer 503)"},
+    {"public-url", "CARNET_PUBLIC_URL", "", "what share links begin with, such as https://carnet.example.org; by default http:// and the listen address"},
+    {"admin-key-file", "CARNET_ADMIN_KEY_FILE", "DATA/admin.key", "file with the platform's own key; without one /admin/* answers 503"},
+    {"allow-targets", "CARNET_ALLOW_TARGETS", "", "blocks of special-purpose address space that may be scanned, such as 10.0.0.0/8,127.0.0.0/8"},
+    {"authorize-any-target", "CARNET_AUTHORIZE_ANY_TARGET", "false", "scan any public target without the tenant's attestation", true},
+    {"trusted-proxies", "CARNET_TRUSTED_PROXIES", "", "proxies whose X-Forwarded-For counts, as CIDR blocks"},
+    {"cors-origins", "CARNET_CORS_ORIGINS", "", "web origins that may call the API from a browser"},
+    {"rate-limit", "CARNET_RATE_LIMIT_PER_MINUTE", "300", "requests a minute per API key, unless the key has its own"},
+    {"public-rate-limit", "CARNET_PUBLIC_RATE_LIMIT_PER_MINUTE", "60", "requests a minute per address on share links; 0 for no limit"},
+    {"log-format", "CARNET_LOG_FORMAT", "auto", "text, json, or auto: text on a terminal, JSON otherwise"},
+    {"log-level", "CARNET_LOG_LEVEL", "info", "debug, info, warn or error"},
+    {"workers", "CARNET_WORKERS", "cores", "I/O threads"},
+};
+
+// Read by shell commands that talk to a server; known, so that they do not stop a start.
+constexpr std::string_view kOtherVariables[] = {"CARNET_CONFIG", "CARNET_URL"};
+
+const SettingSpec* find_spec(std::string_view name) {
+  for (const SettingSpec& spec : kSpecs)
+    if (spec.name == name) return &spec;
+  return nullptr;
+}
+
+std::size_t edit_distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    std::size_t diagonal = row[0];
+    row[0] = i;
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      const std::size_t above = row[j];
+      row[j] = std::min({row[j] + 1, row[j - 1] + 1, diagonal + (a[i - 1] == b[j - 1] ? 0u : 1u)});
+      diagonal = above;
+    }
+  }
+  return row[b.size()];
+}
+
+template <class Name>
+std::string did_you_mean(std::string_view given, Name name_of) {
+  const SettingSpec* best = nullptr;
+  std::size_t best_distance = 4;
+  for (const SettingSpec& spec : kSpecs) {
+    const std::size_t distance = edit_distance(given, name_of(spec));
+    if (distance < best_distance) {
+      best = &spec;
+      best_distance = distance;
+    }
+  }
+  return best ? fmt::format("; did you mean {}?", name_of(*best)) : std::string{};
+}
+
+// Collects what is wrong with settings, so that one start tells everything.
+class Problems {
+ public:
+  void add(std::string name, std::string detail) {
+    fields_.push_back(FieldError{.field = std::move(name), .pointer = "", .code = "invalid", .detail = std::move(detail)});
+  }
+  void add(std::string_view name, const SettingValue& value, std::string_view detail) {
+    add(fmt::format("--{} \"{}\" ({})", name, value.text, value.source), std::string(detail));
+  }
+  [[nodiscard]] bool any() const { return !fields_.empty(); }
+  [[nodiscard]] tl::unexpected<Error> error() const { return make_validation_error(fields_); }
+
+ private:
+  std::vector<FieldError> fields_;
+};
+
+void read_file(const std::string& path, SettingTable& table, Problems& problems) {
+  toml::table file;
+  try {
+    file = toml::parse_file(path);
+  } catch (const toml::parse_error& failure) {
+    problems.add(path, fmt::format("is not valid TOML: {} at line {}", failure.description(), failure.source().begin.line));
+    return;
+  }
+  for (const auto& [key, node] : file) {
+    const SettingSpec* spec = find_spec(key.str());
+    if (spec == nullptr) {
+      problems.add(fmt::format("{} in {}", key.str(), path),
+                   "is not a setting" + did_you_mean(key.str(), [](const SettingSpec& s) { return s.name; }));
+      continue;
+    }
+    std::string text;
+    const auto append = [&text](const auto& value) {
+      if (!text.empty()) text += ',';
+      text += value;
+    };
+    bool good = true;
+    const auto scalar = [&](const toml::node& item) {
+      if (const auto s = item.value_exact<std::string>()) {
+        append(*s);
+      } else if (const auto b = item.value_exact<bool>()) {
+        append(std::string(*b ? "true" : "false"));
+      } else if (const auto i = item.value_exact<std::int64_t>()) {
+        append(fmt::to_string(*i));
+      } else {
+        good = false;
+      }
+    };
+    if (const toml::array* list = node.as_array()) {
+      for (const toml::node& item : *list) scalar(item);
+    } else {
+      scalar(node);
+    }
+    if (!good) {
+      problems.add(fmt::format("{} in {}", key.str(), path), "must be a string, a whole number, true, false or a list of these");
+      continue;
+    }
+    table[std::string(spec->name)] = {.text = text, .source = "file " + path};
+  }
+}
+
+void read_environment(const std::vector<std::pair<std::string, std::string>>& environment, SettingTable& table,
+                      Problems& problems) {
+  for (const auto& [name, value] : environment) {
+    if (!name.starts_with("CARNET_")) continue;
+    const auto* spec = std::find_if(std::begin(kSpecs), std::end(kSpecs), [&](const SettingSpec& s) { return s.env == name; });
+    if (spec != std::end(kSpecs)) {
+      table[std::string(spec->name)] = {.text = value, .source = fmt::format("environment, {}", name)};
+    } else if (std::find(std::begin(kOtherVariables), std::end(kOtherVariables), name) == std::end(kOtherVariables)) {
+      problems.add(fmt::format("environment variable {}", name),
+                   "is not a setting" + did_you_mean(name, [](const SettingSpec& s) { return s.env; }));
+    }
+  }
+}
+
+std::vector<std::string_view> list_of(std::string_view text) {
+  std::vector<std::string_view> out;
+  for (const std::string_view part : split(text, ','))
+    if (const std::string_view item = trim_ascii(part); !item.empty()) out.push_back(item);
+  return out;
+}
+
+std::optional<ListenAddress> parse_listen(std::string_view text) {
+  const std::size_t colon = text.rfind(':');
+  if (colon == std::string_view::npos) return std::nullopt;
+  std::string_view host = text.substr(0, colon);
+  const std::string_view port_text = text.substr(colon + 1);
+  if (host.starts_with('[') && host.ends_with(']')) {
+    host = host.substr(1, host.size() - 2);
+  } else if (host.find(':') != std::string_view::npos) {
+    return std::nullopt;
+  }
+  if (host.empty()) host = "127.0.0.1";
+  const auto address = net::IpAddress::parse(host == "localhost" ? "127.0.0.1" : host);
+  std::uint16_t port = 0;
+  const auto end = std::from_chars(port_text.data(), port_text.data() + port_text.size(), port);
+  if (!address || port_text.empty() || end.ec != std::errc{} || end.ptr != port_text.data() + port_text.size())
+    return std::nullopt;
+  return ListenAddress{.address = *address, .port = port};
+}
+
+class Reader {
+ public:
+  Reader(const SettingTable& table, Problems& problems) : table_(table), problems_(problems) {}
+
+  [[nodiscard]] const SettingValue& value(std::string_view name) const { return table_.find(name)->second; }
+
+  int whole(std::string_view name, int low, int high) {
+    const SettingValue& given = value(name);
+    int number = 0;
+    const char* const last = given.text.data() + given.text.size();
+    const auto end = std::from_chars(given.text.data(), last, number);
+    if (end.ec != std::errc{} || end.ptr != last || number < low || number > high)
+      problems_.add(name, given, fmt::format("must be a whole number from {} to {}", low, high));
+    return number;
+  }
+  bool boolean(std::string_view name) {
+    const SettingValue& given = value(name);
+    const std::string text = to_lower_ascii(given.text);
+    if (text == "true" || text == "1" || text == "yes" || text == "on") return true;
+    if (text != "false" && text != "0" && text != "no" && text != "off" && !text.empty())
+      problems_.add(name, given, "must be true or false");
+    return false;
+  }
+  std::vector<net::Cidr> blocks(std::string_view name) {
+    const SettingValue& given = value(name);
+    std::vector<net::Cidr> out;
+    for (const std::string_view item : list_of(given.text)) {
+      if (const auto block = net::Cidr::parse(item)) {
+        out.push_back(*block);
+      } else {
+        problems_.add(name, given, fmt::format("has \"{}\", which is no address block; write one like 10.0.0.0/8", item));
+      }
+    }
+    return out;
+  }
+
+ private:
+  const SettingTable& table_;
+  Problems& problems_;
+};
+
+void read_listen(Reader& reader, Settings& out, Problems& problems) {
+  const SettingValue& given = reader.value("listen");
+  for (const std::string_view item : list_of(given.text)) {
+    if (const auto address = parse_listen(item)) {
+      out.listen.push_back(*address);
+    } else {
+      problems.add("listen", given, fmt::format("has \"{}\"; write ADDRESS:PORT, such as 127.0.0.1:8080 or [::1]:8080", item));
+    }
+  }
+  if (out.listen.empty() && !problems.any()) problems.add("listen", given, "names no address");
+}
+
+void read_database(Reader& reader, Settings& out, Problems& problems) {
+  const SettingValue& given = reader.value("database");
+  if (given.text == "none") {
+    out.persistence = false;
+  } else if (given.source == "default") {
+    out.sqlite_path = out.data_dir + "/carnet.db";
+  } else if (given.text.starts_with("sqlite:") && given.text.size() > 7) {
+    out.sqlite_path = given.text.substr(7);
+    if (out.sqlite_path.starts_with("//")) out.sqlite_path.erase(0, 2);
+  } else if (given.text.starts_with("postgres")) {
+    problems.add("database", SettingValue{.text = "postgresql://…", .source = given.source},
+                 "is not supported in this release; use sqlite:FILE");
+  } else {
+    problems.add("database", given, "must be sqlite:FILE or none");
+  }
+}
+
+void read_public_url(Reader& reader, Settings& out, Problems& problems) {
+  const SettingValue& given = reader.value("public-url");
+  out.public_url = given.text;
+  while (out.public_url.ends_with('/')) out.public_url.pop_back();
+  if (out.public_url.empty()) return;
+  const bool scheme = out.public_url.starts_with("https://") || out.public_url.starts_with("http://");
+  const std::string_view host = scheme ? std::string_view(out.public_url).substr(out.public_url.find("//") + 2) : "";
+  if (host.empty() || host.find_first_of("/?#@ \"<>") != std::string_view::npos)
+    problems.add("public-url", given, "must be http:// or https:// and a host, with a port if needed and no path");
+}
+
+void read_log(Reader& reader, Settings& out, Problems& problems, bool terminal) {
+  const SettingValue& format = reader.value("log-format");
+  if (format.text == "auto") {
+    out.log_format = terminal ? LogFormat::kText : LogFormat::kJson;
+  } else if (format.text == "text" || format.text == "json") {
+    out.log_format = format.text == "text" ? LogFormat::kText : LogFormat::kJson;
+  } else {
+    problems.add("log-format", format, "must be text, json or auto");
+  }
+  const SettingValue& level = reader.value("log-level");
+  constexpr std::pair<std::string_view, LogLevel> kLevels[] = {
+      {"debug", LogLevel::kDebug}, {"info", LogLevel::kInfo}, {"warn", LogLevel::kWarn}, {"error", LogLevel::kError}};
+  const auto* found = std::find_if(std::begin(kLevels), std::end(kLevels), [&](const auto& l) { return l.first == level.text; });
+  if (found == std::end(kLevels)) {
+    problems.add("log-level", level, "must be debug, info, warn or error");
+  } else {
+    out.log_level = found->second;
+  }
+}
+
+void read_origins(Reader& reader, Settings& out, Problems& problems) {
+  const SettingValue& given = reader.value("cors-origins");
+  for (const std::string_view item : list_of(given.text)) {
+    const bool good = (item.starts_with("https://") || item.starts_with("http://")) &&
+                      item.find_first_of("/?#* ", item.find("//") + 2) == std::string_view::npos;
+    if (good) {
+      out.cors_origins.emplace_back(item);
+    } else {
+      problems.add("cors-origins", given, fmt::format("has \"{}\"; write origins like https://app.example.org", item));
+    }
+  }
+}
+
+std::string file_to_read(const std::string& config_file, const FlagValues& flags) {
+  if (!config_file.empty()) return config_file;
+  std::error_code ignored;
+  if (std::filesystem::exists("carnet.toml", ignored)) return "carnet.toml";
+  const auto data = flags.find("data");
+  const char* const from_env = std::getenv("CARNET_DATA_DIR");
+  const std::string in_data = (data != flags.end() ? data->second : from_env ? from_env : "./carnet-data") + "/carnet.toml";
+  return std::filesystem::exists(in_data, ignored) ? in_data : std::string{};
+}
+
+}  // namespace
+
+std::span<const SettingSpec> setting_specs() { return kSpecs; }
+
+std::vector<std::pair<std::string, std::string>> process_environment() {
+  std::vector<std::pair<std::string, std::string>> out;
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    const std::string_view text(*entry);
+    const std::size_t equals = text.find('=');
+    if (equals != std::string_view::npos) out.emplace_back(text.substr(0, equals), text.substr(equals + 1));
+  }
+  return out;
+}
+
+Result<Settings> resolve_settings(const FlagValues& flags,
+                                  const std::vector<std::pair<std::string, std::string>>& environment,
+                                  const std::string& config_file, bool stderr_is_terminal) {
+  Settings out;
+  Problems problems;
+  for (const SettingSpec& spec : kSpecs)
+    out.table[std::string(spec.name)] = {.text = std::string(spec.fallback), .source = "default"};
+  if (const std::string path = file_to_read(config_file, flags); !path.empty()) read_file(path, out.table, problems);
+  read_environment(environment, out.table, problems);
+  for (const auto& [name, value] : flags) out.table[name] = {.text = value, .source = "flag"};
+
+  Reader reader(out.table, problems);
+  out.data_dir = reader.value("data").text;
+  while (out.data_dir.size() > 1 && out.data_dir.ends_with('/')) out.data_dir.pop_back();
+  if (out.data_dir.empty()) problems.add("data", reader.value("data"), "must name a folder");
+  read_listen(reader, out, problems);
+  read_database(reader, out, problems);
+  read_public_url(reader, out, problems);
+  const SettingValue& admin_key = reader.value("admin-key-file");
+  out.admin_key_file_given = admin_key.source != "default";
+  out.admin_key_file = out.admin_key_file_given ? admin_key.text : out.data_dir + "/admin.key";
+  out.allow_targets = reader.blocks("allow-targets");
+  out.authorize_any_target = reader.boolean("authorize-any-target");
+  out.trusted_proxies = reader.blocks("trusted-proxies");
+  read_origins(reader, out, problems);
+  out.rate_limit_per_minute = reader.whole("rate-limit", 1, 1'000'000);
+  out.public_rate_limit_per_minute = reader.whole("public-rate-limit", 0, 1'000'000);
+  read_log(reader, out, problems, stderr_is_terminal);
+  if (reader.value("workers").text == "cores") {
+    out.workers = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+  } else {
+    out.workers = reader.whole("workers", 1, 256);
+  }
+  if (problems.any()) return problems.error();
+  // What `carnet config` shows for defaults that depend on another setting.
+  if (out.persistence) out.table["database"].text = "sqlite:" + out.sqlite_path;
+  out.table["admin-key-file"].text = out.admin_key_file;
+  out.table["workers"].text = fmt::to_string(out.workers);
+  return out;
+}
+
+}  // namespace carnet::app

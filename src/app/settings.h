@@ -1,0 +1,70 @@
+#pragma once
+// Every setting of the program, in one table: flag, environment variable, key in carnet.toml, default, help text. The
+// first of flag, environment and file wins. `carnet config` prints the resolved table. Values; no thread-safety concerns.
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "net/ip.h"
+
+namespace carnet::app {
+
+struct SettingSpec {
+  std::string_view name;      // "listen": the flag is --listen, the key in carnet.toml listen
+  std::string_view env;       // "CARNET_LISTEN"
+  std::string_view fallback;  // the default as text; "" = none
+  std::string_view help;
+  bool is_flag = false;  // --name without a value means true
+};
+[[nodiscard]] std::span<const SettingSpec> setting_specs();
+
+struct SettingValue {
+  std::string text;
+  std::string source;  // "flag", "environment (CARNET_LISTEN)", "file carnet.toml", "default"
+};
+using SettingTable = std::map<std::string, SettingValue, std::less<>>;
+
+// Where a listener binds.
+struct ListenAddress {
+  net::IpAddress address;
+  std::uint16_t port = 0;  // 0: the system chooses, the ready line says which
+};
+
+struct Settings {
+  SettingTable table;
+  std::vector<ListenAddress> listen;
+  std::string data_dir;
+  bool persistence = true;
+  std::string sqlite_path;  // when persistence is on
+  std::string public_url;   // "" = made from the first listener
+  std::string admin_key_file;
+  bool admin_key_file_given = false;  // then it must be readable
+  std::vector<net::Cidr> allow_targets;
+  bool authorize_any_target = false;
+  std::vector<net::Cidr> trusted_proxies;
+  std::vector<std::string> cors_origins;
+  int rate_limit_per_minute = 300;
+  int public_rate_limit_per_minute = 60;  // 0 = no limit
+  LogFormat log_format = LogFormat::kJson;
+  LogLevel log_level = LogLevel::kInfo;
+  int workers = 1;
+};
+
+using FlagValues = std::map<std::string, std::string, std::less<>>;
+
+// `environment` gives every variable ("NAME", "value"); `config_file` is --config or "" (then carnet.toml in the current
+// folder, then in the data folder, is read if it is there). Errors: kValidationFailed whose detail names each setting
+// that is unknown, malformed or contradicts another, where it came from and what would be right.
+[[nodiscard]] Result<Settings> resolve_settings(const FlagValues& flags,
+                                                const std::vector<std::pair<std::string, std::string>>& environment,
+                                                const std::string& config_file, bool stderr_is_terminal);
+[[nodiscard]] std::vector<std::pair<std::string, std::string>> process_environment();
+
+}  // namespace carnet::app
