@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
@@ -37,7 +38,8 @@ class Resolver {
   [[nodiscard]] virtual Task<Result<std::vector<IpAddress>>> resolve(const std::string& host, SteadyTime deadline) = 0;
 };
 
-// c-ares with the system's configuration (resolv.conf and hosts file).
+// c-ares with the system's configuration (resolv.conf and hosts file), on a thread of its own that ends with it. Works from
+// any executor. Bounds: 4,096 names in work, 64 addresses a name. Destroy it only when no resolve is pending.
 [[nodiscard]] std::unique_ptr<Resolver> make_system_resolver();
 
 // Which addresses may be dialled: public space, and special-purpose space only where the operator allowed the block.
@@ -49,11 +51,32 @@ class AddressPolicy {
   [[nodiscard]] static std::vector<Cidr> special_purpose_ranges();  // the embedded data file
   // True if dialling is fine. IPv4-mapped, NAT64, 6to4 and Teredo forms are judged by the IPv4 address inside too.
   [[nodiscard]] bool permits(const IpAddress& address) const;
+  // The block that forbids the address (or the IPv4 address inside it); nullopt if dialling is fine.
+  [[nodiscard]] std::optional<Cidr> denying_block(const IpAddress& address) const;
   // True only if an operator's --allow-targets block holds it (used to skip the tenant's attestation on own networks).
   [[nodiscard]] bool explicitly_allowed(const IpAddress& address) const;
 
  private:
   std::vector<Cidr> denied_, allowed_;
+};
+
+// Where this process itself listens. A listener is never dialled, not even if its block is allowed: nobody scans Carnet
+// through Carnet. Thread-safe.
+class OwnListeners {
+ public:
+  // The unspecified address (0.0.0.0, ::) stands for every address of this machine.
+  void add(const IpAddress& address, std::uint16_t port);
+  void remove(const IpAddress& address, std::uint16_t port);
+  [[nodiscard]] bool holds(const IpAddress& address, std::uint16_t port) const;
+
+ private:
+  struct Entry {
+    IpAddress address;
+    std::uint16_t port = 0;
+    auto operator<=>(const Entry&) const = default;
+  };
+  mutable std::mutex mutex_;
+  std::vector<Entry> entries_;
 };
 
 class Dialer {
@@ -66,7 +89,9 @@ class Dialer {
                                                                         SteadyTime deadline) = 0;
 };
 
+// All arguments outlive the dialer. `own` may be null (a command line without a server). The executor that awaits must
+// run one handler at a time (a single-threaded io_context or a strand): the connection's timer and socket share it.
 [[nodiscard]] std::unique_ptr<Dialer> make_guarded_dialer(Resolver& resolver, const AddressPolicy& policy,
-                                                          const Clock& clock);
+                                                          const Clock& clock, const OwnListeners* own = nullptr);
 
 }  // namespace carnet::net
