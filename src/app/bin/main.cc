@@ -234,7 +234,8 @@ int run(int argc, char** argv) {
   if (*serve_command) {
     const auto settings = serve_flags.resolve(*serve_command);
     if (!settings) return fail("serve", settings.error().public_detail, kExitUsage);
-    return serve(*settings, clock, random);
+    const auto reload = [&] { return serve_flags.resolve(*serve_command); };
+    return serve(*settings, reload, clock, random);
   }
   if (*config_command) return run_config(config_flags, *config_command);
   if (*migrate_command) return run_migrate(migrate_flags, *migrate_command, check);

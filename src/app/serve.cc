@@ -1,0 +1,338 @@
+#include "app/serve.h"
+
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+#include <filesystem>
+#include <thread>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <fmt/format.h>
+
+#include "api/api.h"
+#include "api/server.h"
+#include "app/data_dir.h"
+#include "app/run_task.h"
+#include "app/version.h"
+#include "net/dialer.h"
+#include "probe/engine.h"
+#include "service/idempotency.h"
+#include "service/scans.h"
+#include "service/sharing.h"
+#include "service/tenancy.h"
+#include "store/database.h"
+#include "web/pages.h"
+
+namespace carnet::app {
+namespace {
+
+namespace asio = boost::asio;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr milliseconds kHousekeepingInterval{5000};
+constexpr int kPurgeEveryRounds = 60;  // of housekeeping: about every five minutes
+constexpr seconds kDrainTime{10};
+constexpr milliseconds kDrainPoll{20};
+
+// An io_context with a thread of its own.
+class ContextThread {
+ public:
+  ContextThread() : context_(1), guard_(asio::make_work_guard(context_)) {}
+  ContextThread(const ContextThread&) = delete;
+  ContextThread& operator=(const ContextThread&) = delete;
+  ~ContextThread() { stop(); }
+
+  [[nodiscard]] asio::io_context& context() { return context_; }
+  void start() {
+    thread_ = std::thread([this] { context_.run(); });
+  }
+  void stop() {
+    guard_.reset();
+    context_.stop();
+    if (thread_.joinable()) thread_.join();
+  }
+
+ private:
+  asio::io_context context_;
+  asio::executor_work_guard<asio::io_context::executor_type> guard_;
+  std::thread thread_;
+};
+
+// The listener must be bound before the API can know its own address (port 0), and it wants its handler when it is made:
+// this stands between. The API is set before any context runs.
+class LateHandler final : public api::Handler {
+ public:
+  void set(api::Handler& handler) { handler_ = &handler; }
+  [[nodiscard]] std::size_t body_bytes_max(const api::Request& head) const override { return handler_->body_bytes_max(head); }
+  [[nodiscard]] Task<api::Response> handle(const api::Request& request) override { return handler_->handle(request); }
+  [[nodiscard]] api::Response refuse(const api::Request& head, const Error& error) override {
+    return handler_->refuse(head, error);
+  }
+
+ private:
+  api::Handler* handler_ = nullptr;
+};
+
+std::string listen_text(const ListenAddress& listen) {
+  const std::string address = listen.address.to_string();
+  return listen.address.is_v4() ? fmt::format("{}:{}", address, listen.port) : fmt::format("[{}]:{}", address, listen.port);
+}
+
+bool is_loopback(const net::IpAddress& address) {
+  return net::Cidr::parse("127.0.0.0/8")->contains(address) || net::Cidr::parse("::1/128")->contains(address);
+}
+
+void raise_file_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+    limit.rlim_cur = limit.rlim_max;
+    ::setrlimit(RLIMIT_NOFILE, &limit);
+  }
+}
+
+int start_failed(const Error& error) {
+  fmt::print(stderr, "carnet serve: {}\n", error.public_detail);
+  return 1;
+}
+
+Result<Secret> pepper_for(const Settings& settings, Random& random) {
+  std::error_code ignored;
+  if (settings.persistence || std::filesystem::is_directory(settings.data_dir, ignored)) return read_pepper(settings.data_dir);
+  // Without a database nothing outlives the process, so neither need its pepper.
+  std::string bytes(32, '\0');
+  random.fill({reinterpret_cast<std::uint8_t*>(bytes.data()), bytes.size()});
+  return Secret(std::move(bytes));
+}
+
+Result<std::optional<Secret>> admin_key_for(const Settings& settings) {
+  CARNET_TRY(key, read_key_file(settings.admin_key_file));
+  if (!key.empty()) return std::optional<Secret>(std::move(key));
+  if (settings.admin_key_file_given)
+    return make_error(ErrorCode::kUnavailable, fmt::format("The admin key file {} is missing or empty.", settings.admin_key_file));
+  return std::optional<Secret>{};
+}
+
+Result<std::unique_ptr<store::Database>> open_database(const Settings& settings) {
+  if (!settings.persistence) return store::make_off_database();
+  store::SqliteOptions options;
+  options.path = settings.sqlite_path;
+  return store::open_sqlite(options);
+}
+
+// Everything that lives as long as the service, in the order it is built; taken down in the opposite one.
+class Service {
+ public:
+  Service(const Settings& settings, const std::function<Result<Settings>()>& reload, const Clock& clock, Random& random,
+          std::unique_ptr<store::Database> db, Secret pepper)
+      : settings_(settings),
+        reload_(reload),
+        random_(random),
+        log_(clock, STDERR_FILENO, settings.log_format, settings.log_level),
+        pepper_(std::move(pepper)),
+        db_(std::move(db)),
+        resolver_(net::make_system_resolver()),
+        policy_(net::AddressPolicy::special_purpose_ranges(), settings.allow_targets),
+        dialer_(net::make_guarded_dialer(*resolver_, policy_, clock, &own_listeners_)),
+        tenancy_(*db_, clock, random, pepper_, {.default_rate_per_minute = settings.rate_limit_per_minute}),
+        scans_(*db_, clock, random, policy_, {.authorize_any_target = settings.authorize_any_target}),
+        sharing_(*db_, clock, random, pepper_),
+        idempotency_(*db_, clock, random, pepper_),
+        worker_(*db_, clock, random, log_, *dialer_, probe::EngineLimits{}, {}),
+        clock_(clock),
+        server_({.trusted_proxies = settings.trusted_proxies}, handler_, log_),
+        control_(1),
+        signals_(control_, SIGTERM, SIGINT, SIGHUP) {
+    signals_.add(SIGUSR1);
+  }
+
+  // Binds and makes the API. The admin key comes from admin_key_for().
+  Result<void> listen(std::optional<Secret> admin_key) {
+    for (int i = 0; i < settings_.workers; ++i) io_.push_back(std::make_unique<ContextThread>());
+    std::vector<asio::io_context*> contexts;
+    for (const auto& thread : io_) contexts.push_back(&thread->context());
+    std::vector<std::string> wanted;
+    for (const ListenAddress& address : settings_.listen) wanted.push_back(listen_text(address));
+    CARNET_TRY(bound, server_.listen(wanted, contexts));
+    bound_ = std::move(bound);
+    for (std::size_t i = 0; i < bound_.size(); ++i) {
+      const std::string port = bound_[i].substr(bound_[i].rfind(':') + 1);
+      own_listeners_.add(settings_.listen[i].address, static_cast<std::uint16_t>(std::stoi(port)));
+    }
+    api::ApiOptions options;
+    options.version = version();
+    options.public_url = settings_.public_url.empty() ? "http://" + bound_.front() : settings_.public_url;
+    options.cors_origins = settings_.cors_origins;
+    options.public_rate_per_minute = settings_.public_rate_limit_per_minute;
+    api_.emplace(api::ApiDependencies{.clock = clock_, .random = random_, .log = log_, .db = *db_, .tenancy = tenancy_,
+                                      .scans = scans_, .sharing = sharing_, .idempotency = idempotency_, .pages = pages_,
+                                      .pepper = pepper_, .worker = db_->persistent() ? &worker_ : nullptr},
+                 std::move(options));
+    api_->set_admin_key(std::move(admin_key));
+    api_->set_connection_counts([this] { return server_.counts(); });
+    handler_.set(*api_);
+    return {};
+  }
+
+  int run() {
+    warn_about_exposure();
+    for (const auto& thread : io_) thread->start();
+    if (db_->persistent()) {
+      asio::co_spawn(probes_.context(), worker_.run(), [this](std::exception_ptr) { worker_done_.store(true); });
+    } else {
+      worker_done_.store(true);
+    }
+    probes_.start();
+    asio::co_spawn(control_, housekeeping(), asio::detached);
+    asio::co_spawn(control_, watch_signals(), asio::detached);
+    log_.info("started", {{"version", version()}, {"database", db_->description()}, {"workers", settings_.workers}});
+    for (const std::string& address : bound_) fmt::print("carnet ready on http://{}\n", address);
+    std::fflush(stdout);
+    control_.run();
+    return finish();
+  }
+
+ private:
+  void warn_about_exposure() const {
+    for (const ListenAddress& listen : settings_.listen)
+      if (!is_loopback(listen.address))
+        log_.warn("listening on a network without TLS: keys and links travel in the clear; put a TLS proxy in front",
+                  {{"address", listen_text(listen)}});
+    if (db_->persistent() && !settings_.public_url.starts_with("https://") && !settings_.public_url.empty())
+      log_.warn("the public URL is not https: share links travel in the clear", {{"public_url", settings_.public_url}});
+  }
+
+  Task<void> housekeeping() {
+    asio::steady_timer timer(co_await asio::this_coro::executor);
+    for (int round = 1;; ++round) {
+      timer.expires_after(kHousekeepingInterval);
+      co_await timer.async_wait(asio::use_awaitable);
+      co_await tenancy_.flush_last_used();
+      if (round % kPurgeEveryRounds == 0) co_await idempotency_.purge();
+    }
+  }
+
+  Task<void> watch_signals() {
+    for (;;) {
+      const int signal = co_await signals_.async_wait(asio::use_awaitable);
+      if (signal == SIGHUP) {
+        reload();
+      } else if (signal == SIGUSR1) {
+        print_state();
+      } else {
+        log_.info("stopping", {{"signal", signal == SIGTERM ? "SIGTERM" : "SIGINT"}});
+        break;
+      }
+    }
+    co_await drain();
+    control_.stop();
+  }
+
+  // New requests are refused, those in flight finish, scans in flight are handed back.
+  Task<void> drain() {
+    api_->set_draining();
+    server_.drain();
+    worker_.stop();
+    asio::steady_timer timer(co_await asio::this_coro::executor);
+    const auto deadline = std::chrono::steady_clock::now() + kDrainTime;
+    while ((server_.counts().open > 0 || !worker_done_.load()) && std::chrono::steady_clock::now() < deadline) {
+      timer.expires_after(kDrainPoll);
+      co_await timer.async_wait(asio::use_awaitable);
+    }
+  }
+
+  void reload() {
+    const auto fresh = reload_();
+    if (!fresh) {
+      log_.error("reload refused; the old settings stay", {{"reason", fresh.error().public_detail}});
+      return;
+    }
+    auto key = admin_key_for(*fresh);
+    if (!key) {
+      log_.error("reload refused; the old settings stay", {{"reason", key.error().public_detail}});
+      return;
+    }
+    api_->set_admin_key(std::move(*key));
+    log_.set_level(fresh->log_level);
+    log_.info("reloaded the admin key and the log level");
+  }
+
+  void print_state() {
+    const api::Server::Counts counts = server_.counts();
+    log_.info("state", {{"connections", counts.open},
+                        {"accepted", counts.accepted},
+                        {"refused", counts.refused},
+                        {"scans_running", worker_.running()},
+                        {"database", db_->description()},
+                        {"database_healthy", db_->healthy()}});
+  }
+
+  int finish() {
+    server_.stop();
+    for (const auto& thread : io_) thread->stop();
+    probes_.stop();
+    if (!run_task(flush_all())) log_.warn("last-used times were not written");
+    db_->stop();
+    log_.info("stopped");
+    return 0;
+  }
+
+  Task<bool> flush_all() {
+    co_await tenancy_.flush_last_used();
+    co_return true;
+  }
+
+  const Settings& settings_;
+  const std::function<Result<Settings>()>& reload_;
+  Random& random_;
+  Log log_;
+  Secret pepper_;
+  std::unique_ptr<store::Database> db_;
+  net::OwnListeners own_listeners_;
+  std::unique_ptr<net::Resolver> resolver_;
+  net::AddressPolicy policy_;
+  std::unique_ptr<net::Dialer> dialer_;
+  web::Pages pages_;
+  service::Tenancy tenancy_;
+  service::Scans scans_;
+  service::Sharing sharing_;
+  service::Idempotency idempotency_;
+  service::ScanWorker worker_;
+  const Clock& clock_;
+  std::optional<api::Api> api_;
+  LateHandler handler_;
+  api::Server server_;
+  std::vector<std::unique_ptr<ContextThread>> io_;
+  // Probes have a thread of their own: an endpoint's handshakes must not lengthen the answers of the API.
+  ContextThread probes_;
+  asio::io_context control_;
+  asio::signal_set signals_;
+  std::atomic<bool> worker_done_{false};
+  std::vector<std::string> bound_;
+};
+
+}  // namespace
+
+int serve(const Settings& settings, const std::function<Result<Settings>()>& reload, const Clock& clock, Random& random) {
+  std::signal(SIGPIPE, SIG_IGN);
+  raise_file_limit();
+  auto pepper = pepper_for(settings, random);
+  if (!pepper) return start_failed(pepper.error());
+  auto admin_key = admin_key_for(settings);
+  if (!admin_key) return start_failed(admin_key.error());
+  auto db = open_database(settings);
+  if (!db) return start_failed(db.error());
+  Service service(settings, reload, clock, random, std::move(*db), std::move(*pepper));
+  if (auto bound = service.listen(std::move(*admin_key)); !bound) return start_failed(bound.error());
+  return service.run();
+}
+
+}  // namespace carnet::app
