@@ -162,6 +162,7 @@ def error_docs(tree):
 
 
 LIMIT_NAME = re.compile(r"(?:Max|Timeout|Deadline)(?=[A-Z]|$)")
+LIMIT_MEMBER = re.compile(r"^[ \t]+[\w:<>, ]+?\s(\w+(?:_max|_timeout(?:_ms)?|_deadline))\s*(\{[^;{}]*\}|=[^;]*);(.*)", re.MULTILINE)
 
 
 def without_comments(text):
@@ -174,24 +175,28 @@ def without_comments(text):
 
 
 def limits_in_code(tree):
-    """{name with value: place} of every limit: constants named k…Max… or k…Timeout… or k…Deadline…, and the members of
-    structs named …Limits. A line with the comment `limit: internal` is none that a user meets."""
+    """{name with value: place} of every limit: constants named k…Max… or k…Timeout… or k…Deadline…, members of structs
+    named …Limits, and members that a header gives a default and whose name ends in _max, _timeout or _deadline. A line with the comment `limit: internal` is none that a user meets."""
     found = {}
     for path, text in tree.sources():
         if "tests" in path.parts:
             continue
         text = without_comments(text)
         declarations = []
+        if path.suffix == ".h":
+            declarations += [(match, *match.groups()) for match in LIMIT_MEMBER.finditer(text)]
         for match in re.finditer(r"^[ \t]*(?:inline |static )*constexpr [\w:<>, ]+?\b(k[A-Z]\w*)\s*(\{[^;]*\}|=[^;]*);(.*)", text, re.MULTILINE):
             if LIMIT_NAME.search(match.group(1)):
                 declarations.append((match, match.group(1), match.group(2), match.group(3)))
         for struct in re.finditer(r"\bstruct (\w*Limits)\s*{(.*?)^\s*};", text, re.MULTILINE | re.DOTALL):
             for match in re.finditer(r"^\s*[\w:<>, ]+?\s(\w+)\s*(\{[^;]*\}|=[^;]*);(.*)", struct.group(2), re.MULTILINE):
-                declarations.append((struct, f"{struct.group(1)}::{match.group(1)}", match.group(2), match.group(3)))
+                if not LIMIT_MEMBER.match(match.group().lstrip("\n")):
+                    declarations.append((struct, f"{struct.group(1)}::{match.group(1)}", match.group(2), match.group(3)))
         for match, name, value, rest in declarations:
-            if "limit: internal" in rest:
-                continue
             value = re.sub(r"\s+", " ", value.strip().removeprefix("=").strip().strip("{}").strip())
+            # A default of nothing is for whoever makes the object to set.
+            if "limit: internal" in rest or value in {"", "0"}:
+                continue
             found[f"{name} = {value}"] = f"{path}:{line_of(text, match.start())}"
     return found
 

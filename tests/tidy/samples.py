@@ -43,6 +43,8 @@ SAMPLES = [
     ("limit_docs", {"src/net/a.h": "constexpr int kBodyBytesMax = 1024;\n", "docs/limits.md": ""}, "`kBodyBytesMax = 1024`"),
     ("limit_docs", {"src/net/a.h": "struct EngineLimits {\n  int at_once = 4;\n  std::chrono::milliseconds connect{3000};\n};\n",
                     "docs/limits.md": "| a | b | `EngineLimits::at_once = 4` |\n"}, "`EngineLimits::connect = 3000`"),
+    ("limit_docs", {"src/api/server.h": "struct Options {\n  std::chrono::milliseconds idle_timeout{75000};\n};\n", "docs/limits.md": ""},
+     "`idle_timeout = 75000`"),
     ("limit_docs", {"docs/limits.md": "| a | b | `kGoneMax = 1` |\n"}, "is not in the code"),
     ("limit_docs", {"src/net/a.h": "constexpr int kBodyBytesMax = 2048;\n", "docs/limits.md": "| a | b | `kBodyBytesMax = 1024` |\n"},
      "another value"),
