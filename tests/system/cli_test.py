@@ -1,0 +1,171 @@
+#!/usr/bin/env python3
+"""Every command as its user would type it, mistakes included: exit codes and the words of the answer.
+
+    cli_test.py CARNET
+"""
+
+import json
+import os
+import pathlib
+import re
+import socket
+import stat
+import subprocess
+import sys
+import tempfile
+import unittest
+
+from harness import Service, TlsServer, call, init
+
+CARNET = ""
+
+
+def run(*arguments, env=None, cwd=None):
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("CARNET_")}
+    return subprocess.run([CARNET, *arguments], capture_output=True, text=True, timeout=120, env={**environment, **(env or {})}, cwd=cwd)
+
+
+class Cli(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory(prefix="carnet-cli-")
+        self.addCleanup(folder.cleanup)
+        self.folder = folder.name
+        self.data = f"{self.folder}/data"
+
+    def says(self, result, code, *words):
+        self.assertEqual(result.returncode, code, result.stdout + result.stderr)
+        for word in words:
+            self.assertIn(word, result.stdout + result.stderr)
+
+    def test_help_everywhere(self):
+        self.says(run("--help"), 0, "init", "serve", "scan", "admin", "config", "migrate", "version")
+        for command in ("init", "serve", "scan", "admin", "config", "migrate", "version"):
+            self.says(run(command, "--help"), 0, "Usage")
+        self.says(run(), 2)
+        self.says(run("frobnicate"), 2, "frobnicate")
+        self.says(run("--version"), 0, "carnet 0.")
+        self.says(run("version"), 0, "openssl", "sqlite")
+
+    def test_init_makes_private_things_and_never_overwrites(self):
+        self.says(run("init", "--data", self.data, "--tenant", "Acme"), 0, "Acme", "cnt_k_", "admin.key")
+        self.assertEqual(stat.S_IMODE(os.stat(self.data).st_mode), 0o700)
+        for name in ("admin.key", "pepper"):
+            self.assertEqual(stat.S_IMODE(os.stat(f"{self.data}/{name}").st_mode), 0o600)
+        before = pathlib.Path(f"{self.data}/pepper").read_text()
+        self.says(run("init", "--data", self.data), 1, "not empty", "nothing was changed")
+        self.assertEqual(pathlib.Path(f"{self.data}/pepper").read_text(), before)
+        self.says(run("init", "--data", f"{self.folder}/a/b/c"), 1, "parent directory")
+        self.assertEqual(os.listdir(self.folder), ["data"])  # nothing half-made is left
+        keys_in_files = subprocess.run(["grep", "-rla", "cnt_k_", self.data], capture_output=True, text=True).stdout
+        self.assertEqual(keys_in_files, "")  # keys are shown, never stored
+
+    def test_settings_mistakes_stop_the_start(self):
+        init(CARNET, self.data)
+        serve = ("serve", "--data", self.data)
+        self.says(run(*serve, "--listn", "x"), 2, "--listn")
+        self.says(run(*serve, "--listen", "nonsense"), 2, "--listen", "nonsense", "ADDRESS:PORT")
+        self.says(run(*serve, "--workers", "many"), 2, "--workers", "whole number")
+        self.says(run(*serve, "--allow-targets", "10.0.0.0/33"), 2, "--allow-targets", "10.0.0.0/33")
+        self.says(run(*serve, "--public-url", "ftp://x"), 2, "--public-url")
+        self.says(run(*serve, "--database", "postgresql://user:secret@host/db"), 2, "not supported")
+        self.assertNotIn("secret", run(*serve, "--database", "postgresql://user:secret@host/db").stderr)
+        self.says(run(*serve, env={"CARNET_LISTN": "x"}), 2, "CARNET_LISTN", "did you mean CARNET_LISTEN")
+        self.says(run(*serve, "--admin-key-file", f"{self.folder}/none"), 1, "admin key file")
+        self.says(run("serve", "--data", f"{self.folder}/nowhere"), 1, "carnet init --data")
+        file = pathlib.Path(self.folder, "carnet.toml")
+        file.write_text("listen = [\"127.0.0.1:0\"]\nworkrs = 3\n")
+        self.says(run(*serve, "--config", str(file)), 2, "workrs", "did you mean workers")
+        file.write_text("listen = \n")
+        self.says(run(*serve, "--config", str(file)), 2, "TOML", "line 1")
+        os.rename(f"{self.data}/pepper", f"{self.data}/pepper.away")
+        self.says(run(*serve), 1, "pepper")
+
+    def test_port_in_use(self):
+        init(CARNET, self.data)
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            taken.listen()
+            port = taken.getsockname()[1]
+            self.says(run("serve", "--data", self.data, "--listen", f"127.0.0.1:{port}"), 1, "in use", str(port))
+
+    def test_config_says_where_a_value_comes_from(self):
+        pathlib.Path(self.folder, "carnet.toml").write_text("rate-limit = 100\nworkers = 2\nlog-level = \"warn\"\n")
+        result = run("config", "--workers", "5", env={"CARNET_LOG_LEVEL": "debug"}, cwd=self.folder)
+        self.says(result, 0)
+        lines = {line.split()[0]: line for line in result.stdout.splitlines()}
+        self.assertRegex(lines["workers"], r"5 +flag")
+        self.assertRegex(lines["log-level"], r"debug +environment, CARNET_LOG_LEVEL")
+        self.assertRegex(lines["rate-limit"], r"100 +file carnet\.toml")
+        self.assertRegex(lines["listen"], r"127\.0\.0\.1:8080 +default")
+
+    def test_migrate(self):
+        self.says(run("migrate", "--data", self.data), 1, "carnet init")
+        init(CARNET, self.data)
+        self.says(run("migrate", "--check", "--data", self.data), 0, "current")
+        self.says(run("migrate", "--data", self.data), 0, "current")
+
+    def test_scan_exit_codes(self):
+        self.says(run("scan"), 2, "name something to scan")
+        self.says(run("scan", "not a host"), 2, "not a host")
+        self.says(run("scan", "127.0.0.1:1", "--profile", "slow"), 2, "quick, standard or deep")
+        self.says(run("scan", "127.0.0.1:1", "--format", "xml"), 2, "table, json and csv")
+        self.says(run("scan", "127.0.0.1:1", "--fail-on", "sad"), 2, "sad")
+        self.says(run("scan", "127.0.0.1:1"), 3, "could be reached")
+        self.says(run("scan", "--from", f"{self.folder}/none"), 2, "cannot read")
+        with TlsServer(self.folder) as peer:
+            target = f"127.0.0.1:{peer.port}"
+            good = run("scan", target)
+            self.says(good, 0, target, "key-establishment", "authentication", "Readiness")
+            self.assertIn("[1/1]", good.stderr)  # plain progress off a terminal
+            self.says(run("scan", target, "--fail-under", "99"), 1, "under 99")
+            self.says(run("scan", target, "--fail-on", "at-risk"), 1, "at-risk")
+            report = json.loads(run("scan", target, "--format", "json", "-q").stdout)
+            self.assertEqual(report["endpoints"][0]["port"], peer.port)
+            self.assertEqual(report["endpoints"][0]["tls"]["certificates"][0]["keyAlgorithm"], "ECDSA P-256")
+            csv = run("scan", target, "--format", "csv", "-o", f"{self.folder}/out.csv")
+            self.says(csv, 0)
+            self.assertTrue(pathlib.Path(self.folder, "out.csv").read_bytes().startswith(b'"'))
+            targets = pathlib.Path(self.folder, "list")
+            targets.write_text(f"# mine\n{target}  # web\n\n")
+            self.says(run("scan", "--from", str(targets)), 0, target)
+            self.says(run("scan", target, "-o", f"{self.folder}/no/such/folder"), 2, "cannot write")
+
+    def test_admin(self):
+        init(CARNET, self.data)
+        with Service(CARNET, self.data) as service:
+            admin = ("--url", service.url, "--data", self.data)
+            made = run("admin", "tenant", "create", "Globex", "--slug", "globex", *admin)
+            self.says(made, 0, "Globex", "globex")
+            tenant = re.search(r"ten_\w+", made.stdout).group(0)
+            self.says(run("admin", "tenant", "create", "Other", "--slug", "globex", *admin), 1, "slug")
+            issued = run("admin", "key", "create", tenant, "--label", "ci", "--role", "viewer", *admin)
+            self.says(issued, 0, "cnt_k_", "viewer")
+            key, key_id = re.search(r"cnt_k_\w+", issued.stdout).group(0), re.search(r"key_\w+", issued.stdout).group(0)
+            self.assertEqual(call("GET", service.url + "/tenant/me", key).status, 200)
+            self.says(run("admin", "key", "list", tenant, *admin), 0, key_id)
+            self.says(run("admin", "key", "revoke", key_id, *admin), 0)
+            self.assertEqual(call("GET", service.url + "/tenant/me", key).status, 401)
+            self.says(run("admin", "tenant", "list", "--json", *admin), 0, '"tenants"')
+            self.says(run("admin", "key", "create", tenant, "--label", "x", "--role", "king", *admin), 1, "role")
+            self.says(run("admin", "key", "revoke", "../tenants", *admin), 2, "KEY_ID")
+            self.assertEqual(service.stop(), 0)
+            self.says(run("admin", "tenant", "list", *admin), 3, "cannot reach", "--url")
+        self.says(run("admin", "tenant", "list", "--data", f"{self.folder}/none"), 2, "admin key")
+
+    def test_a_second_service_and_an_orderly_end(self):
+        init(CARNET, self.data)
+        with Service(CARNET, self.data) as service:
+            self.assertEqual(call("GET", service.url + "/readyz").status, 200)
+            self.assertEqual(service.stop(), 0)
+
+    def test_persistence_off(self):
+        with Service(CARNET, f"{self.folder}/none", "--database", "none") as service:
+            self.assertEqual(call("GET", service.url + "/healthz").status, 200)
+            answer = call("GET", service.url + "/tenant/me", "cnt_k_" + "0" * 48)
+            self.assertIn(answer.status, (401, 503))
+            self.assertEqual(service.stop(), 0)
+
+
+if __name__ == "__main__":
+    CARNET = sys.argv.pop(1)
+    unittest.main(verbosity=2)

@@ -1,0 +1,115 @@
+"""Starts, stops and calls the real program. Every process is on loopback, on a port the system chose, and ended by pid."""
+
+import json
+import re
+import signal
+import socket
+import subprocess
+import threading
+import time
+import urllib.error
+import urllib.request
+
+
+class Answer:
+    def __init__(self, status, headers, body):
+        self.status, self.headers, self.body = status, headers, body
+
+    def json(self):
+        return json.loads(self.body)
+
+
+def call(method, url, key=None, body=None, headers=None, timeout=30):
+    data = None if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
+    request = urllib.request.Request(url, method=method, data=data)
+    if data is not None:
+        request.add_header("Content-Type", "application/json")
+    if key:
+        request.add_header("Authorization", "Bearer " + key)
+    for name, value in (headers or {}).items():
+        request.add_header(name, value)
+    try:
+        with urllib.request.urlopen(request, timeout=timeout) as answer:
+            return Answer(answer.status, answer.headers, answer.read())
+    except urllib.error.HTTPError as error:
+        with error:
+            return Answer(error.code, error.headers, error.read())
+
+
+def init(carnet, data, tenant="Test"):
+    out = subprocess.run([carnet, "init", "--data", data, "--tenant", tenant], capture_output=True, text=True, check=True).stdout
+    return dict(re.findall(r"(admin|operator|viewer)\s+(cnt_k_\w+)", out))
+
+
+class Service:
+    """`carnet serve` on a port of its own."""
+
+    def __init__(self, carnet, data, *flags, log=subprocess.DEVNULL):
+        self.child = subprocess.Popen(
+            [carnet, "serve", "--data", data, "--listen", "127.0.0.1:0", "--allow-targets", "127.0.0.0/8", *flags],
+            stdout=subprocess.PIPE, stderr=log, text=True)
+        line = self.child.stdout.readline()
+        found = re.search(r"carnet ready on (http://\S+)", line)
+        if not found:
+            self.child.wait(10)
+            raise RuntimeError(f"no ready line, exit {self.child.returncode}")
+        self.url = found.group(1)
+
+    def kill(self):
+        self.child.send_signal(signal.SIGKILL)
+        self.child.wait()
+
+    def stop(self):
+        """SIGTERM; gives the exit code."""
+        self.child.send_signal(signal.SIGTERM)
+        return self.child.wait(20)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.child.poll() is None:
+            self.kill()
+        self.child.stdout.close()
+
+
+class TlsServer:
+    """`openssl s_server` with a throw-away ECDSA certificate: a real classical TLS endpoint."""
+
+    def __init__(self, folder, *flags):
+        subprocess.run(
+            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "30",
+             "-subj", "/CN=localhost", "-keyout", f"{folder}/tls.key", "-out", f"{folder}/tls.crt"], check=True, capture_output=True)
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self.child = subprocess.Popen(
+            ["openssl", "s_server", "-accept", f"127.0.0.1:{self.port}", "-key", f"{folder}/tls.key", "-cert", f"{folder}/tls.crt",
+             "-quiet", "-www", *flags], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        wait_until(lambda: can_connect(self.port), 10, "openssl s_server")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.child.kill()
+        self.child.wait()
+
+
+def can_connect(port):
+    try:
+        socket.create_connection(("127.0.0.1", port), 1).close()
+        return True
+    except OSError:
+        return False
+
+
+def wait_until(condition, seconds, what):
+    pause = threading.Event()
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        value = condition()
+        if value:
+            return value
+        pause.wait(0.02)
+    raise AssertionError(f"waited {seconds} s in vain for {what}")
