@@ -2,7 +2,7 @@
 #
 # Puts files into the program as bytes. For each file it makes a function in an `embedded.h` that is generated into the
 # build folder: `std::string_view carnet::NAMESPACE::embedded::NAME()`, NAME being the file's name with every character
-# that is not a letter or digit turned into `_`. Include it as "NAMESPACE/embedded.h".
+# that is not a letter or digit turned into `_`, and `file_` before a leading digit. Include it as "NAMESPACE/embedded.h".
 function(carnet_embed target namespace)
   set(dir "${CMAKE_CURRENT_BINARY_DIR}/embedded/${namespace}")
   file(MAKE_DIRECTORY "${dir}")
@@ -14,6 +14,9 @@ function(carnet_embed target namespace)
     get_filename_component(path "${file}" ABSOLUTE)
     get_filename_component(name "${file}" NAME)
     string(REGEX REPLACE "[^A-Za-z0-9]" "_" id "${name}")
+    if(id MATCHES "^[0-9]")
+      string(PREPEND id "file_")
+    endif()
     set(symbol "carnet_embedded_${namespace}_${id}")
     string(APPEND header "std::string_view ${id}();\n")
     string(APPEND source "extern const char ${symbol}[];\nextern const char ${symbol}_end[];\n")

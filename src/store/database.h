@@ -69,7 +69,8 @@ class Connection {
 class Database {
  public:
   using Work = std::function<Result<void>(Connection&)>;
-  using Done = std::function<void(Result<void>)>;  // called once, on a database thread
+  // Called once: on a database thread, or on the caller's when the work was refused (queue full, stopped). Must not throw.
+  using Done = std::function<void(Result<void>)>;
 
   virtual ~Database() = default;
 
@@ -81,6 +82,7 @@ class Database {
   [[nodiscard]] Task<Result<T>> read(std::function<Result<T>(Connection&)> work) {
     return typed<T>(std::move(work), false);
   }
+  // Each statement of a point read sees the latest commit; a closure that needs one snapshot for several uses read().
   template <class T>
   [[nodiscard]] Result<T> point_read(const std::function<Result<T>(Connection&)>& work) {
     std::optional<Result<T>> out;
@@ -92,12 +94,14 @@ class Database {
     if (auto done = run_point_read(wrapped); !done) return tl::unexpected(std::move(done).error());
     return std::move(*out);
   }
-  // Same as write(), for code without a coroutine (start-up, shell commands): waits on the calling thread.
+  // Same as write(), for code without a coroutine (start-up, shell commands): waits on the calling thread. Never call it
+  // from inside a closure.
   [[nodiscard]] Result<void> write_blocking(Work work);
 
   // False while the database cannot be used; for /readyz. Cheap.
   [[nodiscard]] virtual bool healthy() = 0;
-  // Stops taking work, finishes what is queued, closes. Idempotent.
+  // Stops taking work, finishes what is queued, closes. Idempotent. Call it before the io_contexts of waiting coroutines
+  // are destroyed and while no thread is inside point_read(); later calls answer kUnavailable.
   virtual void stop() = 0;
   // "SQLite 3.40.1", "off"; for logs and /tenant/me (persistenceEnabled).
   [[nodiscard]] virtual std::string description() const = 0;
@@ -132,6 +136,7 @@ struct SqliteOptions {
   int busy_timeout_ms = 2000;  // another process holds the write lock
   int group_max = 512;         // closures in one commit
   int queue_max = 10000;       // waiting closures; more get kUnavailable
+  std::int64_t pages_max = 0;  // the file may not grow past this many pages of 4096 bytes; 0: no limit
 };
 // Opens (creating if needed) and brings the schema up to date. The error's public_detail is fit for the terminal.
 [[nodiscard]] Result<std::unique_ptr<Database>> open_sqlite(const SqliteOptions& options);

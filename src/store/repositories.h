@@ -36,7 +36,8 @@ Result<void> insert(Connection& db, const ScanRow& row);
 Result<std::optional<ScanRow>> find(Connection& db, const TenantId& tenant, const ScanId& id);
 Result<std::vector<ScanRow>> list(Connection& db, const TenantId& tenant, const Page& page);
 Result<int> count(Connection& db, const TenantId& tenant);
-Result<std::optional<ScanRow>> latest_finished(Connection& db, const TenantId& tenant);  // sample scans left out
+// The newest by creation that ended as success; sample scans left out.
+Result<std::optional<ScanRow>> latest_finished(Connection& db, const TenantId& tenant);
 Result<bool> erase(Connection& db, const TenantId& tenant, const ScanId& id);
 Result<bool> set_pinned(Connection& db, const TenantId& tenant, const ScanId& id);
 // Marks a queued or running scan; false if it is already over. A queued one becomes cancelled at once.
@@ -50,9 +51,12 @@ struct Renewal {
   bool cancel_requested = false;
 };
 Result<Renewal> renew(Connection& db, const ScanId& id, std::string_view owner, Timestamp lease_until, int done, int total);
-// Running scans whose lease ended go back to the queue (or to error after attempts_max); the number of them.
+// Running scans whose lease ended go back to the queue (to error after attempts_max, to cancelled if cancelling was asked
+// for); the number of them.
 Result<int> reap(Connection& db, Timestamp now, int attempts_max);
-Result<bool> give_back(Connection& db, const ScanId& id, std::string_view owner);  // at shutdown; attempts not counted
+// At shutdown; the attempt is not counted. One that was to be cancelled is claimed again with cancel_requested set, and
+// its next worker finishes it as cancelled.
+Result<bool> give_back(Connection& db, const ScanId& id, std::string_view owner);
 struct Finish {
   std::string status;  // success | error | cancelled
   std::string error_detail;
@@ -71,6 +75,8 @@ Result<std::optional<StoredResult>> find_result(Connection& db, const ScanId& id
 // Appends with the next sequence number, which it gives back.
 Result<int> append_event(Connection& db, const ScanId& id, const EventRow& event);
 Result<std::vector<EventRow>> events_after(Connection& db, const ScanId& id, int seq);
+// Adds assets or replaces those with the same asset id. put_assets and mark_latest: kNotFound if the scan is not the
+// tenant's.
 Result<void> put_assets(Connection& db, const TenantId& tenant, const ScanId& id, const std::vector<AssetRow>& assets);
 // The endpoints a real (not sample) scan reached become current, unless a newer scan already has them.
 struct EndpointKey {
@@ -80,14 +86,17 @@ struct EndpointKey {
 Result<void> mark_latest(Connection& db, const TenantId& tenant, const ScanId& id, const std::vector<EndpointKey>& endpoints);
 struct InventoryFilter {
   std::string kind, status, host;  // "" = any
-  std::string after;               // "scan id/asset id" of the last row of the page before
+  std::string after;               // inventory_cursor() of the last row of the page before; "" = the first page
   int limit = 25;
 };
 struct InventoryRow {
   ScanId scan_id;
   AssetRow asset;
 };
+// Ordered by host, port and asset id. Errors: kValidationFailed (field "cursor") for an `after` of another form.
 Result<std::vector<InventoryRow>> inventory(Connection& db, const TenantId& tenant, const InventoryFilter& filter);
+// "host\nport\nasset_id": a place in that order, which stays right while endpoints come, go and change their scan.
+[[nodiscard]] std::string inventory_cursor(const InventoryRow& last);
 }  // namespace scans
 
 namespace shares {
@@ -103,6 +112,7 @@ struct Patch {
   std::optional<Timestamp> expires_at;
   std::optional<bool> paused;
 };
+// As it is after; nullopt if there is none. Raises the revision unless the patch is empty.
 Result<std::optional<ShareRow>> patch(Connection& db, const TenantId& tenant, const ShareId& id, const Patch& patch);
 Result<void> insert_view(Connection& db, const ViewRow& row);
 Result<std::vector<ViewRow>> list_views(Connection& db, const ShareId& id, const Page& page);
@@ -112,6 +122,7 @@ namespace idempotency {
 Result<std::optional<IdempotencyRow>> find(Connection& db, std::string_view tenant, std::string_view operation,
                                            std::string_view key_hash);
 Result<void> begin(Connection& db, const IdempotencyRow& row);  // kConflict: there is one
+// kConflict if the record is gone, done, or another owner's.
 Result<void> finish(Connection& db, const IdempotencyRow& row);
 Result<void> erase(Connection& db, std::string_view tenant, std::string_view operation, std::string_view key_hash);
 Result<int> purge(Connection& db, Timestamp older_than, int limit);

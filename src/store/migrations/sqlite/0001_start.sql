@@ -81,6 +81,7 @@ CREATE TABLE assets (
   body      TEXT NOT NULL,                    -- the asset as JSON
   PRIMARY KEY (scan_id, asset_id)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX assets_by_endpoint ON assets (scan_id, host, port, asset_id);
 
 -- Which scan last reached an endpoint: the inventory is the assets of these.
 CREATE TABLE endpoint_latest (

@@ -1,0 +1,164 @@
+// Measures the store alone, in this process, on a database in a folder given as the first argument
+// (default: the temporary folder). Prints one line a figure; bench/README.md and docs/benchmarks.md
+// say what they mean.
+//
+//   ninja -C build/release carnet_store_bench && build/release/src/store/carnet_store_bench [DIR]
+
+#include <atomic>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+#include <chrono>
+#include <cstdio>
+#include <filesystem>
+#include <thread>
+#include <vector>
+
+#include "base/check.h"
+#include "store/repositories.h"
+
+namespace carnet::store {
+namespace {
+
+using Seconds = std::chrono::duration<double>;
+
+struct Setup {
+  TenantId tenant;
+  ScanId scan;
+  SystemClock clock;
+  SystemRandom random;
+};
+
+ShareRow share_row(Setup& setup, int number) {
+  ShareRow row;
+  row.public_id = fmt::format("public{:08}", number);
+  row.id = ShareId::generate(setup.clock.now(), setup.random);
+  row.tenant_id = setup.tenant;
+  row.scan_id = setup.scan;
+  row.secret_mac = std::string(32, 'm');
+  row.hint = "abcd";
+  row.scope = "passport";
+  row.label = "Auditor handoff";
+  row.created_by = KeyId::generate(setup.clock.now(), setup.random);
+  row.created_at = row.expires_at = setup.clock.now();
+  return row;
+}
+
+Result<void> prepare(Connection& db, Setup& setup) {
+  const Timestamp now = setup.clock.now();
+  setup.tenant = TenantId::generate(now, setup.random);
+  setup.scan = ScanId::generate(now, setup.random);
+  TenantRow tenant;
+  tenant.id = setup.tenant;
+  tenant.name = tenant.slug = "bench";
+  CARNET_TRY_VOID(tenants::insert(db, tenant));
+  ScanRow scan;
+  scan.id = setup.scan;
+  scan.tenant_id = setup.tenant;
+  scan.status = "success";
+  scan.request = "{}";
+  return scans::insert(db, scan);
+}
+
+Task<void> write_many(Database& db, Setup& setup, std::atomic<int>& next, int end) {
+  for (int number = next++; number < end; number = next++) {
+    const ShareRow row = share_row(setup, number);
+    const std::function<Result<bool>(Connection&)> insert =
+        [row](Connection& connection) -> Result<bool> {
+      CARNET_TRY_VOID(shares::insert(connection, row));
+      return true;
+    };
+    const Result<bool> saved = co_await db.write<bool>(insert);
+    CARNET_CHECK(saved.has_value());
+  }
+}
+
+double measure_writes(Database& db, Setup& setup, int writers, int first, int count) {
+  boost::asio::io_context io(1);
+  std::atomic<int> next{first};
+  for (int i = 0; i < writers; ++i)
+    boost::asio::co_spawn(io, write_many(db, setup, next, first + count), boost::asio::detached);
+  const auto start = std::chrono::steady_clock::now();
+  io.run();
+  return count / Seconds(std::chrono::steady_clock::now() - start).count();
+}
+
+double point_reads_us(Database& db, int rows, int count) {
+  const auto start = std::chrono::steady_clock::now();
+  for (int i = 0; i < count; ++i) {
+    const std::string id = fmt::format("public{:08}", (i * 7919) % rows);
+    const std::function<Result<std::optional<ShareRow>>(Connection&)> find =
+        [&](Connection& connection) { return shares::find_by_public_id(connection, id); };
+    const auto found = db.point_read(find);
+    CARNET_CHECK(found && *found);
+  }
+  return Seconds(std::chrono::steady_clock::now() - start).count() * 1e6 / count;
+}
+
+double bare_reads_us(Database& db, int rows, int count) {
+  const auto start = std::chrono::steady_clock::now();
+  for (int i = 0; i < count; ++i) {
+    const std::string id = fmt::format("public{:08}", (i * 7919) % rows);
+    const std::function<Result<bool>(Connection&)> find =
+        [&](Connection& connection) -> Result<bool> {
+      bool found = false;
+      const auto on_row = [&](const Row& row) { found = !row.text(0).empty(); };
+      CARNET_TRY_VOID(connection.run("SELECT secret_mac FROM shares WHERE public_id = $1",
+                                     {std::string_view(id)}, on_row));
+      return found;
+    };
+    const auto found = db.point_read(find);
+    CARNET_CHECK(found && *found);
+  }
+  return Seconds(std::chrono::steady_clock::now() - start).count() * 1e6 / count;
+}
+
+int run(const std::filesystem::path& folder) {
+  constexpr int kRows = 100000, kReads = 200000;
+  const std::filesystem::path file = folder / "carnet_store_bench.db";
+  for (const char* suffix : {"", "-wal", "-shm"}) std::filesystem::remove(file.string() + suffix);
+  const SqliteOptions options{.path = file.string()};
+  auto start = std::chrono::steady_clock::now();
+  auto opened = open_sqlite(options);
+  CARNET_CHECK(opened.has_value());
+  std::printf("open a new database        %8.1f ms\n",
+              Seconds(std::chrono::steady_clock::now() - start).count() * 1e3);
+  Database& db = **opened;
+  Setup setup;
+  CARNET_CHECK(db.write_blocking([&](Connection& connection) {
+                   return prepare(connection, setup);
+                 }).has_value());
+  const double alone = measure_writes(db, setup, 1, 0, 2000);
+  std::printf("share inserts, 1 writer    %8.0f /s\n", alone);
+  std::printf("share inserts, 64 writers  %8.0f /s\n", measure_writes(db, setup, 64, 2000, 48000));
+  std::printf("share inserts, 512 writers %8.0f /s\n",
+              measure_writes(db, setup, 512, 50000, kRows - 50000));
+  std::printf("point read, one column     %8.2f us\n", bare_reads_us(db, kRows, kReads));
+  std::printf("find_by_public_id, joined  %8.2f us\n", point_reads_us(db, kRows, kReads));
+  std::atomic<bool> done{false};
+  std::thread writer([&] {
+    for (int number = kRows; !done; number += 1000) measure_writes(db, setup, 64, number, 1000);
+  });
+  std::printf("the same while 64 write    %8.2f us\n", point_reads_us(db, kRows, kReads / 4));
+  done = true;
+  writer.join();
+  start = std::chrono::steady_clock::now();
+  db.stop();
+  std::printf("stop                       %8.1f ms\n",
+              Seconds(std::chrono::steady_clock::now() - start).count() * 1e3);
+  start = std::chrono::steady_clock::now();
+  opened = open_sqlite(options);
+  CARNET_CHECK(opened.has_value());
+  std::printf("open an existing database  %8.1f ms\n",
+              Seconds(std::chrono::steady_clock::now() - start).count() * 1e3);
+  return 0;
+}
+
+}  // namespace
+}  // namespace carnet::store
+
+int main(int argc, char** argv) {
+  const std::filesystem::path folder =
+      argc > 1 ? std::filesystem::path(argv[1]) : std::filesystem::temp_directory_path();
+  return carnet::store::run(folder);
+}

@@ -1,0 +1,46 @@
+#include "store/database.h"
+
+#include <boost/asio/associated_executor.hpp>
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <future>
+
+namespace carnet::store {
+
+Task<Result<void>> Database::await(Work work, bool writes) {
+  auto initiate = [this, writes](auto handler, Work closure) {
+    using Handler = decltype(handler);
+    auto guard = boost::asio::make_work_guard(boost::asio::get_associated_executor(handler));
+    // std::function wants to be copyable, a coroutine's handler is not.
+    auto held = std::make_shared<Handler>(std::move(handler));
+    Done done = [held, guard = std::move(guard)](Result<void> result) mutable {
+      // The handler leaves `held` here, so that it ends on its own executor and never on a database
+      // thread.
+      auto resume = [resumed = std::move(*held), result = std::move(result)]() mutable {
+        std::move(resumed)(std::move(result));
+      };
+      boost::asio::post(guard.get_executor(), std::move(resume));
+      guard.reset();
+    };
+    if (writes)
+      submit_write(std::move(closure), std::move(done));
+    else
+      submit_read(std::move(closure), std::move(done));
+  };
+  auto waiting =
+      boost::asio::async_initiate<const boost::asio::use_awaitable_t<>, void(Result<void>)>(
+          std::move(initiate), boost::asio::use_awaitable, std::move(work));
+  co_return co_await std::move(waiting);
+}
+
+Result<void> Database::write_blocking(Work work) {
+  auto promise = std::make_shared<std::promise<Result<void>>>();
+  std::future<Result<void>> future = promise->get_future();
+  Done done = [promise](Result<void> result) { promise->set_value(std::move(result)); };
+  submit_write(std::move(work), std::move(done));
+  return future.get();
+}
+
+}  // namespace carnet::store

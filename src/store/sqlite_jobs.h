@@ -1,0 +1,48 @@
+#pragma once
+// The queue of closures between the callers and the database threads, and how one closure is run.
+// Owned by the SQLite writer and readers; thread-safe. Limit: `capacity` closures wait; more are
+// refused at once.
+
+#include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <optional>
+#include <vector>
+
+#include "store/database.h"
+
+namespace carnet::store {
+
+struct SqliteJob {
+  Database::Work work;
+  Database::Done done;
+};
+
+class SqliteJobQueue {
+ public:
+  explicit SqliteJobQueue(int capacity) : capacity_(static_cast<std::size_t>(capacity)) {}
+
+  // Queues the job, or calls its `done` with kUnavailable on this thread when the queue is full or
+  // closed.
+  void push(SqliteJob job);
+  // Waits for work and takes up to `most`. Empty: the queue is closed and drained, or `patience` is
+  // over.
+  [[nodiscard]] std::vector<SqliteJob> take(std::size_t most,
+                                            std::optional<std::chrono::milliseconds> patience);
+  // Refuses new work and wakes everyone; what is queued can still be taken.
+  void close();
+  [[nodiscard]] bool closed() const;
+
+ private:
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<SqliteJob> jobs_;
+  bool closed_ = false;
+  std::size_t capacity_;
+};
+
+// Runs a closure; an exception becomes kInternal.
+[[nodiscard]] Result<void> run_guarded(const Database::Work& work, Connection& connection);
+
+}  // namespace carnet::store

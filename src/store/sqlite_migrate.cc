@@ -1,0 +1,121 @@
+#include <fmt/format.h>
+#include <sqlite3.h>
+#include <unistd.h>
+
+#include "store/database.h"
+#include "store/embedded.h"
+#include "store/sqlite_connection.h"
+
+namespace carnet::store {
+namespace {
+
+struct Migration {
+  int version;
+  std::string_view (*sql)();
+};
+// In rising order without gaps; a migration that was released is never changed.
+constexpr Migration kMigrations[] = {
+    {.version = 1, .sql = embedded::file_0001_start_sql},
+};
+constexpr int kLatest = std::size(kMigrations);
+
+// "Crnt", in the file's header (PRAGMA application_id): a database of another program is never
+// touched.
+constexpr std::int64_t kApplicationId = 0x43726e74;
+constexpr int kBusyTimeout_ms = 15000;  // another instance that migrates a large table
+
+Result<std::int64_t> read_integer(SqliteConnection& connection, std::string_view sql) {
+  std::int64_t value = 0;
+  const auto on_row = [&](const Row& row) { value = row.integer(0); };
+  CARNET_TRY_VOID(connection.run(sql, {}, on_row));
+  return value;
+}
+
+Result<int> read_version(SqliteConnection& connection) {
+  CARNET_TRY(version, read_integer(connection, "PRAGMA user_version"));
+  CARNET_TRY(application, read_integer(connection, "PRAGMA application_id"));
+  CARNET_TRY(objects, read_integer(connection, "SELECT count(*) FROM sqlite_schema"));
+  const bool empty = version == 0 && application == 0 && objects == 0;
+  if (!empty && application != kApplicationId)
+    return make_error(ErrorCode::kUnavailable,
+                      "It belongs to another program, so Carnet leaves it alone.");
+  if (version > kLatest)
+    return make_error(
+        ErrorCode::kUnavailable,
+        fmt::format(
+            "Its schema is {}, and this program knows schemas up to {} only. Start the version of "
+            "Carnet that used it last, or a newer one.",
+            version, kLatest));
+  return static_cast<int>(version);
+}
+
+Result<void> migrate_step(SqliteConnection& connection, const Migration& migration) {
+  CARNET_TRY_VOID(connection.execute_script(std::string(migration.sql())));
+  return connection.execute_script(fmt::format(
+      "PRAGMA user_version = {}; PRAGMA application_id = {};", migration.version, kApplicationId));
+}
+
+// Brings the schema one version forward; false if there is nothing left to do. The version is read
+// inside the transaction, because another process may have migrated while this one waited for the
+// lock.
+Result<bool> migrate_once(SqliteConnection& connection) {
+  CARNET_TRY_VOID(connection.run("BEGIN IMMEDIATE"));
+  auto version = read_version(connection);
+  if (!version || *version >= kLatest) {
+    connection.rollback();
+    if (!version) return tl::unexpected(std::move(version).error());
+    return false;
+  }
+  auto done = migrate_step(connection, kMigrations[*version]);
+  if (done) {
+    if (auto committed = connection.run("COMMIT"); !committed)
+      done = tl::unexpected(std::move(committed).error());
+  }
+  connection.rollback();
+  if (!done) return tl::unexpected(std::move(done).error());
+  return true;
+}
+
+Result<MigrationStatus> status(const std::string& path) {
+  if (::access(path.c_str(), F_OK) != 0) return MigrationStatus{.current = 0, .latest = kLatest};
+  const SqliteConnection::Options options{
+      .path = path, .access = SqliteConnection::Access::kRead, .busy_timeout_ms = kBusyTimeout_ms};
+  CARNET_TRY(connection, SqliteConnection::open(options));
+  CARNET_TRY(version, read_version(*connection));
+  return MigrationStatus{.current = version, .latest = kLatest};
+}
+
+Result<MigrationStatus> migrate(const std::string& path) {
+  // Asked first without creating or changing anything: a file that is not ours is not even turned
+  // to WAL mode.
+  CARNET_TRY_VOID(status(path));
+  const SqliteConnection::Options options{.path = path,
+                                          .access = SqliteConnection::Access::kMigrate,
+                                          .busy_timeout_ms = kBusyTimeout_ms};
+  CARNET_TRY(connection, SqliteConnection::open(options));
+  CARNET_TRY(version, read_version(*connection));
+  for (bool more = version < kLatest; more;) {
+    CARNET_TRY(moved, migrate_once(*connection));
+    more = moved;
+  }
+  return MigrationStatus{.current = kLatest, .latest = kLatest};
+}
+
+Result<MigrationStatus> for_terminal(Result<MigrationStatus> result, const std::string& path) {
+  if (!result)
+    result.error().public_detail =
+        fmt::format("The database {} cannot be used: {}", path, result.error().public_detail);
+  return result;
+}
+
+}  // namespace
+
+Result<MigrationStatus> sqlite_migration_status(const std::string& path) {
+  return for_terminal(status(path), path);
+}
+
+Result<MigrationStatus> migrate_sqlite(const std::string& path) {
+  return for_terminal(migrate(path), path);
+}
+
+}  // namespace carnet::store
