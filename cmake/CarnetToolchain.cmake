@@ -18,7 +18,7 @@ endif()
 
 add_library(carnet_options INTERFACE)
 target_compile_options(carnet_options INTERFACE
-  -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Wold-style-cast -Wcast-qual -Wimplicit-fallthrough
+  -Wall -Wextra -Wno-missing-designated-field-initializers -Wpedantic -Wshadow -Wnon-virtual-dtor -Wold-style-cast -Wcast-qual -Wimplicit-fallthrough
   -Wswitch -Werror=switch -Werror=return-type -Werror=unused-result -Wthread-safety
   -fPIE -fstack-protector-strong -fno-omit-frame-pointer
   "SHELL:-Xclang -fno-pch-timestamp")

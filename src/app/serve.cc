@@ -143,7 +143,7 @@ class Service {
         policy_(net::AddressPolicy::special_purpose_ranges(), settings.allow_targets),
         dialer_(net::make_guarded_dialer(*resolver_, policy_, clock, &own_listeners_)),
         tenancy_(*db_, clock, random, pepper_, {.default_rate_per_minute = settings.rate_limit_per_minute}),
-        scans_(*db_, clock, random, policy_, {.authorize_any_target = settings.authorize_any_target}),
+        scans_(*db_, clock, random, policy_, {.authorize_any_target = settings.authorize_any_target, .on_queued = [this] { worker_.wake(); }}),
         sharing_(*db_, clock, random, pepper_),
         idempotency_(*db_, clock, random, pepper_),
         worker_(*db_, clock, random, log_, *dialer_, probe::EngineLimits{}, {}),

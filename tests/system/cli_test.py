@@ -8,6 +8,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import socket
 import stat
 import subprocess
@@ -45,6 +46,18 @@ class Cli(unittest.TestCase):
         self.says(run("frobnicate"), 2, "frobnicate")
         self.says(run("--version"), 0, "carnet 0.")
         self.says(run("version"), 0, "openssl", "sqlite")
+
+    def test_man_page_and_completions(self):
+        page = run("docs", "man")
+        self.says(page, 0, ".TH CARNET 1", "carnet scan")
+        checked = subprocess.run(["man", "--warnings", "-l", "-"], input=page.stdout, capture_output=True, text=True,
+                                 env={**os.environ, "MANPAGER": "cat", "MANROFFOPT": "-ww"}) if shutil.which("man") else None
+        self.assertTrue(checked is None or checked.stderr == "", checked and checked.stderr)
+        script = run("docs", "bash").stdout + 'COMP_WORDS=(carnet admin key ""); COMP_CWORD=3; _carnet; echo "${COMPREPLY[@]}"\n'
+        words = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True).stdout.split()
+        self.assertEqual({"create", "list", "revoke"} & set(words), {"create", "list", "revoke"})
+        self.says(run("docs", "zsh"), 0, "#compdef carnet")
+        self.says(run("docs", "fish"), 2, "man, bash or zsh")
 
     def test_init_makes_private_things_and_never_overwrites(self):
         self.says(run("init", "--data", self.data, "--tenant", "Acme"), 0, "Acme", "cnt_k_", "admin.key")

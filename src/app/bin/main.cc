@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "app/admin_command.h"
+#include "app/cli_docs.h"
 #include "app/data_dir.h"
 #include "app/scan_command.h"
 #include "app/serve.h"
@@ -195,6 +196,38 @@ void add_admin_options(CLI::App& admin, AdminFlags& flags) {
   flags.add_to(*key_revoke);
 }
 
+CommandDoc describe(const CLI::App& command) {
+  CommandDoc out{.name = command.get_name(), .help = command.get_description(), .arguments = {}, .options = {}, .commands = {}};
+  for (const CLI::Option* option : command.get_options()) {
+    if (option->get_positional()) {
+      if (!out.arguments.empty()) out.arguments += ' ';
+      out.arguments += option->get_name(true) + (option->get_items_expected_max() > 1 ? " ..." : "");
+      continue;
+    }
+    OptionDoc doc{.names = {}, .value = option->get_items_expected_max() > 0 ? option->get_type_name() : "",
+                  .help = option->get_description()};
+    for (const std::string& name : option->get_snames()) doc.names.push_back("-" + name);
+    for (const std::string& name : option->get_lnames()) doc.names.push_back("--" + name);
+    out.options.push_back(std::move(doc));
+  }
+  for (const CLI::App* inner : command.get_subcommands({})) out.commands.push_back(describe(*inner));
+  return out;
+}
+
+int run_docs(const CLI::App& cli, const std::string& what) {
+  const CommandDoc program = describe(cli);
+  if (what == "bash") {
+    fmt::print("{}", bash_completion(program));
+  } else if (what == "zsh") {
+    fmt::print("{}", zsh_completion(program));
+  } else if (what == "man") {
+    fmt::print("{}", man_page(program, version()));
+  } else {
+    return fail("docs", fmt::format("\"{}\" is not known; use man, bash or zsh", what), kExitUsage);
+  }
+  return 0;
+}
+
 int run(int argc, char** argv) {
   CLI::App cli("Carnet tells how ready your cryptography is for quantum computers, and lets you prove it.", "carnet");
   cli.require_subcommand(1);
@@ -223,6 +256,9 @@ int run(int argc, char** argv) {
   CLI::App* const admin = cli.add_subcommand("admin", "tenants and API keys of a running service");
   AdminFlags admin_flags;
   add_admin_options(*admin, admin_flags);
+  CLI::App* const docs_command = cli.add_subcommand("docs", "print the man page, or the completion for bash or zsh");
+  std::string docs_what;
+  docs_command->add_option("WHAT", docs_what, "man, bash or zsh")->required();
   CLI::App* const version_command = cli.add_subcommand("version", "print the version and what it was built with");
 
   try {
@@ -241,6 +277,7 @@ int run(int argc, char** argv) {
   if (*migrate_command) return run_migrate(migrate_flags, *migrate_command, check);
   if (*scan) return run_scan_command(scan_command, clock, random);
   if (*admin) return add_and_run_admin(*admin, admin_flags);
+  if (*docs_command) return run_docs(cli, docs_what);
   if (*version_command) fmt::print("{}", version_text());
   return 0;
 }
