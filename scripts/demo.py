@@ -112,12 +112,12 @@ def initialise():
 
 
 def saved_key(role):
-    """The key of that role which `carnet init` printed, or None."""
+    """The newest key of that role in the file, which begins with what `carnet init` printed; or None."""
     try:
         text = KEYS_FILE.read_text()
     except OSError:
         return None
-    for line in text.splitlines():
+    for line in reversed(text.splitlines()):
         key = KEY_PATTERN.search(line)
         if key and re.search(rf"\b{role}\b", line[: key.start()] + line[key.end():], re.IGNORECASE):
             return key.group()
@@ -143,9 +143,9 @@ def working_key(base, role):
     if not tenants:
         tenants = [platform.call("POST", "/admin/tenants", {"name": "Demonstration"})]
     issued = platform.call("POST", f"/admin/tenants/{tenants[-1]['tenantId']}/keys", {"label": "./run", "role": role})
-    descriptor = os.open(KEYS_FILE, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(f"{role} {issued['key']}\n")
+    descriptor = os.open(KEYS_FILE, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(descriptor, "a") as file:
+        file.write(f"  {role:<9} {issued['key']}\n")
     note(f"made a new {role} key; it is in {shown(KEYS_FILE)}")
     return issued["key"]
 
@@ -166,7 +166,9 @@ def target_parts(target):
     try:
         return None, ipaddress.ip_network(host, strict=False)
     except ValueError:
-        return host.rstrip(".").lower() or None, None
+        host = host.rstrip(".").lower()
+        # What cannot be a name needs no attestation: the server will say what is wrong with it.
+        return (host if re.fullmatch(r"[\w-]+(?:\.[\w-]+)*", host) else None), None
 
 
 def special_purpose(network):
