@@ -1,7 +1,8 @@
 #pragma once
-// HTML pages from ctemplate templates in AUTOESCAPE mode, and the static files they use, all embedded in the program.
-// Pages work without JavaScript, on a phone and printed, load nothing from elsewhere, and hold to the CSP of
-// docs/sharing.md. Made once by app/, read-only afterwards, thread-safe.
+// HTML pages from ctemplate templates in AUTOESCAPE mode, and the static files they use, all
+// embedded in the program. Pages work without JavaScript, on a phone and printed, load nothing from
+// elsewhere, and hold to the CSP of docs/sharing.md. Made once by app/, read-only afterwards,
+// thread-safe.
 
 #include <memory>
 #include <optional>
@@ -41,13 +42,17 @@ class Pages {
   ~Pages();
 
   // The overview at /r/{token} for a usable link.
-  [[nodiscard]] std::string overview(const service::OpenLink& link, const service::Overview& overview,
-                                     const std::vector<DownloadLink>& downloads, Timestamp now) const;
-  // A page for a link that cannot be shown: `code` is the problem's code ("not_found", "share_link_expired", …,
-  // "rate_limited", "unavailable"). Names no tenant. The page for "not_found" is always the same bytes.
+  [[nodiscard]] std::string overview(const service::OpenLink& link,
+                                     const service::Overview& overview,
+                                     const std::vector<DownloadLink>& downloads,
+                                     Timestamp now) const;
+  // A page for a link that cannot be shown: `code` is the problem's code ("not_found",
+  // "share_link_expired", …, "rate_limited", "unavailable"). Names no tenant. The page for
+  // "not_found" is always the same bytes.
   [[nodiscard]] std::string link_problem(std::string_view code, int status) const;
   // /docs: every operation and every problem code, from the caller's tables.
-  [[nodiscard]] std::string docs(const std::vector<DocsRoute>& routes, const std::vector<DocsProblem>& problems,
+  [[nodiscard]] std::string docs(const std::vector<DocsRoute>& routes,
+                                 const std::vector<DocsProblem>& problems,
                                  std::string_view version) const;
   // A file under /assets/ (style sheet, script, icon) by name; nullopt if there is none.
   [[nodiscard]] std::optional<StaticFile> asset(std::string_view name) const;

@@ -1,0 +1,173 @@
+// The findings half of the overview page: see overview.h.
+
+#include <algorithm>
+#include <unordered_map>
+
+#include <fmt/format.h>
+
+#include "web/overview.h"
+#include "web/words.h"
+
+namespace carnet::web {
+namespace {
+
+using inventory::Asset;
+using inventory::AssetStatus;
+using inventory::Exposure;
+
+// Bounds that keep the first view under 100 KiB whatever the scan held; the downloads have
+// everything.
+constexpr std::size_t kRowsPerGroupMax = 50;
+constexpr std::size_t kUnreachedMax = 24;
+constexpr std::size_t kFrameworksMax = 16;
+constexpr std::size_t kRequirementsMax = 12;
+constexpr std::size_t kDecidersMax = 3;
+
+int urgency(const Asset& asset) {
+  switch (asset.vulnerability.status) {
+    case AssetStatus::kBroken:
+      return 0;
+    case AssetStatus::kAtRisk:
+      return asset.vulnerability.hndl_exposed ? 1 : 2;
+    case AssetStatus::kUnknown:
+      return 3;
+    case AssetStatus::kSafe:
+      return 4;
+  }
+  return 4;
+}
+
+bool more_urgent(const Asset* a, const Asset* b) {
+  if (urgency(*a) != urgency(*b)) return urgency(*a) < urgency(*b);
+  if (a->mosca_priority != b->mosca_priority) return a->mosca_priority > b->mosca_priority;
+  if (a->host != b->host) return a->host < b->host;
+  return a->port != b->port ? a->port < b->port : a->id < b->id;
+}
+
+void fill_row(Filler row, const Asset& asset) {
+  const inventory::Vulnerability& found = asset.vulnerability;
+  const Label status = status_label(found.status);
+  row.set("STATUS", status.token);
+  row.set("STATUS_TEXT", status.text);
+  row.set("WHERE", host_port(asset.host, asset.port));
+  row.set("LABEL", asset.label);
+  row.set("ALGORITHM", asset.algorithm.empty() ? "not determined" : asset.algorithm);
+  if (asset.key_size > 0) row.section("SIZE").set("BITS", asset.key_size);
+  row.set("SUMMARY", found.summary);
+  if (found.hndl_exposed) (void)row.section("HNDL");
+  row.set("REPLACEMENT", found.pqc_replacement.empty() ? "–" : found.pqc_replacement);
+}
+
+void fill_group(Filler page, const std::vector<Asset>& assets, Exposure exposure,
+                std::string_view token, std::string_view title) {
+  std::vector<const Asset*> rows;
+  for (const Asset& asset : assets) {
+    if (asset.exposure == exposure) rows.push_back(&asset);
+  }
+  if (rows.empty()) return;
+  const std::size_t shown = std::min(rows.size(), kRowsPerGroupMax);
+  std::partial_sort(rows.begin(), rows.begin() + static_cast<std::ptrdiff_t>(shown), rows.end(),
+                    more_urgent);
+  Filler group = page.section("GROUP");
+  group.set("TOKEN", token);
+  group.set("TITLE", title);
+  group.set("COUNT", counted(static_cast<long long>(rows.size()), "asset", "assets"));
+  for (std::size_t i = 0; i < shown; ++i) fill_row(group.section("ROW"), *rows[i]);
+  if (shown < rows.size()) {
+    group.section("MORE").set(
+        "TEXT", fmt::format("The {} most urgent of {} are shown; the downloads have them all.",
+                            shown, rows.size()));
+  }
+}
+
+void fill_unreached(Filler page, const inventory::ScanDocument& document) {
+  std::vector<const inventory::Endpoint*> missing;
+  for (const inventory::Endpoint& endpoint : document.endpoints) {
+    if (!endpoint.reached) missing.push_back(&endpoint);
+  }
+  if (missing.empty()) return;
+  Filler section = page.section("UNREACHED");
+  section.set("COUNT", counted(static_cast<long long>(missing.size()), "endpoint", "endpoints"));
+  const std::size_t shown = std::min(missing.size(), kUnreachedMax);
+  for (std::size_t i = 0; i < shown; ++i) {
+    Filler one = section.section("ENDPOINT");
+    one.set("WHERE", host_port(missing[i]->host, missing[i]->port));
+    one.set("REASON", missing[i]->unreached_reason);
+  }
+  if (shown < missing.size()) {
+    section.section("MORE").set(
+        "TEXT", fmt::format("And {} more; the downloads have them all.", missing.size() - shown));
+  }
+}
+
+using AssetIndex = std::unordered_map<std::string_view, const Asset*>;
+
+// "a.example:443, b.example:22 and 4 more"
+std::string deciders(const inventory::FrameworkRequirement& requirement, const AssetIndex& by_id) {
+  std::vector<std::string> places;
+  for (const std::string& id : requirement.asset_ids) {
+    const auto found = by_id.find(id);
+    if (found == by_id.end()) continue;
+    std::string place = host_port(found->second->host, found->second->port);
+    if (std::find(places.begin(), places.end(), place) == places.end())
+      places.push_back(std::move(place));
+  }
+  std::string text;
+  for (std::size_t i = 0; i < std::min(places.size(), kDecidersMax); ++i)
+    text += (i == 0 ? "" : ", ") + places[i];
+  if (places.size() > kDecidersMax)
+    text += fmt::format(" and {} more", places.size() - kDecidersMax);
+  return text;
+}
+
+void fill_requirement(Filler row, const inventory::FrameworkRequirement& requirement,
+                      const AssetIndex& by_id) {
+  const Label label = framework_label(requirement.result);
+  row.set("TOKEN", label.token);
+  row.set("RESULT", label.text);
+  row.set("TEXT", requirement.text);
+  if (!requirement.date.empty()) row.section("DATE").set("DAY", long_day(requirement.date));
+  const std::string decided = deciders(requirement, by_id);
+  if (!decided.empty()) row.section("DECIDED").set("TEXT", decided);
+  const std::string host = url_host(requirement.source);
+  if (!host.empty()) {
+    Filler link = row.section("LINK");
+    link.set("URL", requirement.source);
+    link.set("HOST", host);
+  } else if (!requirement.source.empty()) {
+    row.section("SOURCE").set("TEXT", requirement.source);
+  }
+}
+
+void fill_frameworks(Filler page, const inventory::Judgement& judgement) {
+  if (judgement.frameworks.empty()) return;
+  AssetIndex by_id;
+  for (const Asset& asset : judgement.assets) by_id.emplace(asset.id, &asset);
+  Filler section = page.section("FRAMEWORKS");
+  const std::size_t shown = std::min(judgement.frameworks.size(), kFrameworksMax);
+  for (std::size_t i = 0; i < shown; ++i) {
+    const inventory::FrameworkResult& framework = judgement.frameworks[i];
+    const Label label = framework_label(framework.result);
+    Filler one = section.section("FRAMEWORK");
+    one.set("NAME", framework.name);
+    one.set("TOKEN", label.token);
+    one.set("RESULT", label.text);
+    const std::size_t rows = std::min(framework.requirements.size(), kRequirementsMax);
+    for (std::size_t r = 0; r < rows; ++r) {
+      fill_requirement(one.section("REQUIREMENT"), framework.requirements[r], by_id);
+    }
+  }
+}
+
+}  // namespace
+
+void fill_findings(Filler page, const inventory::ScanDocument& document) {
+  const std::vector<Asset>& assets = document.judgement.assets;
+  if (assets.empty()) (void)page.section("NO_ASSETS");
+  fill_group(page, assets, Exposure::kKeyEstablishment, "key-establishment", "Key establishment");
+  fill_group(page, assets, Exposure::kAuthentication, "authentication", "Authentication");
+  fill_unreached(page, document);
+  fill_frameworks(page, document.judgement);
+}
+
+}  // namespace carnet::web

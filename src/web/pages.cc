@@ -1,0 +1,106 @@
+#include "web/pages.h"
+
+#include <array>
+
+#include "crypto/hash.h"
+#include "web/docs.h"
+#include "web/embedded.h"
+#include "web/overview.h"
+#include "web/templates.h"
+#include "web/words.h"
+
+namespace carnet::web {
+namespace {
+
+constexpr std::size_t kEtagDigits = 32;    // 128 bits
+constexpr std::size_t kVersionDigits = 8;  // in the URL
+
+StaticFile static_file(std::string_view content_type, std::string_view bytes) {
+  return {.content_type = content_type,
+          .bytes = bytes,
+          .etag = crypto::sha256_hex(bytes).substr(0, kEtagDigits)};
+}
+
+}  // namespace
+
+struct Pages::State {
+  TemplateSet templates;
+  StaticFile style = static_file("text/css; charset=utf-8", embedded::carnet_css());
+  StaticFile script = static_file("text/javascript; charset=utf-8", embedded::carnet_js());
+  StaticFile icon = static_file("image/svg+xml", embedded::carnet_svg());
+  // The unknown-link page is asked for the most by strangers, and has to be the same bytes each
+  // time: made once.
+  std::string not_found;
+
+  [[nodiscard]] static std::string_view version(const StaticFile& file) {
+    return std::string_view(file.etag).substr(0, kVersionDigits);
+  }
+  // The parts that every page shares.
+  void fill_frame(Filler page, std::string_view note, std::string_view footer,
+                  bool with_script) const;
+  [[nodiscard]] std::string problem(std::string_view code, int status) const;
+};
+
+void Pages::State::fill_frame(Filler page, std::string_view note, std::string_view footer,
+                              bool with_script) const {
+  Filler head = page.include("HEAD", "head");
+  head.set("ICON_VERSION", version(icon));
+  head.set("STYLE_VERSION", version(style));
+  if (with_script) head.section("SCRIPT").set("SCRIPT_VERSION", version(script));
+  Filler masthead = page.include("MASTHEAD", "masthead");
+  masthead.set("ICON_VERSION", version(icon));
+  masthead.set("NOTE", note);
+  page.include("FOOTER", "footer").set("TEXT", footer);
+}
+
+std::string Pages::State::problem(std::string_view code, int status) const {
+  return templates.render("problem", [&](Filler page) {
+    const ProblemWords words = problem_words(code);
+    fill_frame(page, "Quantum-readiness reports", "Shown by Carnet, where the report was to be.",
+               false);
+    page.set("TITLE", words.title);
+    page.set("EXPLANATION", words.explanation);
+    page.set("ADVICE", words.advice);
+    page.set("CODE", code);
+    page.set("STATUS", status);
+  });
+}
+
+Pages::Pages() : state_(std::make_unique<State>()) {
+  state_->not_found = state_->problem("not_found", 404);
+}
+
+Pages::~Pages() = default;
+
+std::string Pages::overview(const service::OpenLink& link, const service::Overview& overview,
+                            const std::vector<DownloadLink>& downloads, Timestamp now) const {
+  return state_->templates.render("overview", [&](Filler page) {
+    state_->fill_frame(page, "Confidential · shared by link",
+                       "Made with Carnet. An inventory aid and no audit; observed from the network "
+                       "at the time stated above.",
+                       true);
+    fill_overview(page, link, overview, downloads, now);
+  });
+}
+
+std::string Pages::link_problem(std::string_view code, int status) const {
+  if (code == "not_found") return state_->not_found;
+  return state_->problem(code, status);
+}
+
+std::string Pages::docs(const std::vector<DocsRoute>& routes,
+                        const std::vector<DocsProblem>& problems, std::string_view version) const {
+  return state_->templates.render("docs", [&](Filler page) {
+    state_->fill_frame(page, "API documentation", "Carnet " + std::string(version), false);
+    fill_docs(page, routes, problems);
+  });
+}
+
+std::optional<StaticFile> Pages::asset(std::string_view name) const {
+  if (name == "carnet.css") return state_->style;
+  if (name == "carnet.js") return state_->script;
+  if (name == "carnet.svg") return state_->icon;
+  return std::nullopt;
+}
+
+}  // namespace carnet::web

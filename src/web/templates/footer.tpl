@@ -1,0 +1,6 @@
+{{%AUTOESCAPE context="HTML"}}
+<footer class="footer">
+<div class="wrap">
+<p>{{TEXT}}</p>
+</div>
+</footer>

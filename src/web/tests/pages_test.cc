@@ -1,0 +1,314 @@
+#include "web/pages.h"
+
+#include <regex>
+#include <set>
+#include <string>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "web/tests/fixture.h"
+
+namespace carnet::web {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+std::string overview_of(inventory::ScanDocument document, const service::OpenLink& link,
+                        const std::vector<DownloadLink>& downloads = fixture::downloads()) {
+  service::Overview shown;
+  shown.document = std::move(document);
+  return Pages().overview(link, shown, downloads, fixture::at(fixture::kNow));
+}
+
+std::string plain_overview() { return overview_of(fixture::document(), fixture::link()); }
+
+// Each tag with the names of its attributes, in order: what a value must not be able to change.
+// Reads as strictly as the templates are written (quoted attributes); anything else comes out as
+// text that no template gives.
+std::vector<std::string> structure(const std::string& html) {
+  std::vector<std::string> tags;
+  std::size_t at = 0;
+  while ((at = html.find('<', at)) != std::string::npos) {
+    std::string tag = "<";
+    ++at;
+    bool in_name = true;
+    while (at < html.size() && html[at] != '>') {
+      if (html[at] == '"') {
+        at = html.find('"', at + 1);
+        if (at == std::string::npos) return {"unclosed attribute"};
+        tag += "\"\"";
+        in_name = true;
+      } else {
+        tag += html[at];
+      }
+      ++at;
+    }
+    if (in_name) tags.push_back(tag + ">");
+  }
+  return tags;
+}
+
+const std::vector<std::string>& naughty_strings() {
+  static const std::vector<std::string> strings = {
+      "<script>alert(1)</script>",
+      "</title><script>alert(1)</script>",
+      "\"><img src=x onerror=alert(1)>",
+      "' onmouseover='alert(1)",
+      "\" onfocus=\"alert(1)\" autofocus=\"",
+      "javascript:alert(1)",
+      "https://example.org/\"onmouseover=\"alert(1)",
+      "{{ISSUER}}{{>HEAD}}{{#SAMPLE}}",
+      "{{%AUTOESCAPE context=\"JAVASCRIPT\"}}",
+      "<!--",
+      "-->",
+      "<![CDATA[",
+      "]]>",
+      "<svg/onload=alert(1)>",
+      "&lt;script&gt;alert(1)&lt;/script&gt;",
+      "&#60;script&#62;",
+      "<a href=\"https://evil.example\">click</a>",
+      "</td></tr></table><form action=https://evil.example>",
+      "line one\nline two\r\n<script>",
+      "a\tb\vc\fd",
+      std::string("nul\0<script>", 12),
+      "\xE2\x80\xAE"
+      "gpj.exe",                                        // RIGHT-TO-LEFT OVERRIDE
+      "\xE2\x81\xA6\xE2\x81\xA7\xE2\x81\xA8 isolates",  // never closed
+      "\xFF\xFE not UTF-8 \xC0\xBCscript\xC0\xBE",      // overlong "<"
+      "\xE2\x80",                                       // cut off
+      "+ADw-script+AD4-",                               // UTF-7
+      "\\\"><script>",
+      "`${alert(1)}`",
+      "%3Cscript%3E",
+      std::string(5000, 'A'),
+  };
+  return strings;
+}
+
+TEST(Hostile, NoStringChangesThePagesStructure) {
+  const auto structure_with = [](const std::string& text) {
+    return structure(overview_of(fixture::document_with(text), fixture::link_with(text)));
+  };
+  const auto as_text = structure_with("harmless");
+  const auto as_address = structure_with("https://harmless.example/");  // a source becomes a link
+  ASSERT_GT(as_text.size(), 100U);
+  for (const std::string& text : naughty_strings()) {
+    EXPECT_EQ(structure_with(text), text.starts_with("https://") ? as_address : as_text) << text;
+  }
+}
+
+TEST(Hostile, StructureNoticesAnInjectedTag) {
+  // The check itself: without escaping, each of these would be seen.
+  EXPECT_NE(structure("<p>harmless</p>"), structure("<p><script>x</script></p>"));
+  EXPECT_NE(structure("<p title=\"harmless\">"), structure("<p title=\"\" onfocus=\"x\">"));
+}
+
+TEST(Hostile, DocsAndProblemsToo) {
+  const Pages pages;
+  const auto docs = [&](const std::string& text) {
+    return structure(
+        pages.docs({{text, "/pqc/" + text, text, text, text}}, {{text, text, text, 404}}, text));
+  };
+  const auto problem = structure(pages.link_problem("harmless", 404));
+  for (const std::string& text : naughty_strings()) {
+    EXPECT_EQ(docs(text), docs("harmless")) << text;
+    EXPECT_EQ(structure(pages.link_problem(text, 404)), problem) << text;
+  }
+}
+
+TEST(Hostile, MarkupIsShownAsText) {
+  const std::string html =
+      overview_of(fixture::document_with("<b>&\"'"), fixture::link_with("<b>&\"'"));
+  EXPECT_THAT(html, HasSubstr("&lt;b&gt;&amp;&quot;&#39;"));
+  EXPECT_THAT(html, Not(HasSubstr("<b>")));
+}
+
+TEST(Hostile, OnlyWebAddressesBecomeLinks) {
+  inventory::ScanDocument document = fixture::document();
+  for (inventory::BacklogItem& item : document.judgement.backlog)
+    item.deadline_source = "javascript:alert(1)";
+  document.judgement.frameworks[0].requirements[0].source =
+      "data:text/html,<script>alert(1)</script>";
+  document.judgement.frameworks[0].requirements[1].source = "https://nist.gov@evil.example/";
+  const std::string html = overview_of(std::move(document), fixture::link());
+  const std::regex link("href=\"([^\"]*)\"");
+  for (std::sregex_iterator it(html.begin(), html.end(), link), end; it != end; ++it) {
+    const std::string target = (*it)[1];
+    EXPECT_TRUE(target.starts_with("https://") || target.starts_with("/") ||
+                target.starts_with("#"))
+        << target;
+    EXPECT_THAT(target, Not(HasSubstr("evil.example")));
+  }
+}
+
+TEST(Hostile, TextDirectionCannotBeTurned) {
+  const std::string html = overview_of(fixture::document_with("\xE2\x80\xAE"
+                                                              "fdp.exe"),
+                                       fixture::link_with("\xE2\x80\xAE"
+                                                          "fdp.exe"));
+  EXPECT_THAT(html, Not(HasSubstr("\xE2\x80\xAE")));
+  EXPECT_THAT(html, HasSubstr("\xEF\xBF\xBD"
+                              "fdp.exe"));
+}
+
+TEST(Overview, NothingThatTheContentSecurityPolicyForbids) {
+  for (const std::string& html : {plain_overview(), Pages().link_problem("rate_limited", 429),
+                                  Pages().docs(fixture::routes(), fixture::problems(), "1")}) {
+    EXPECT_FALSE(std::regex_search(html, std::regex("\\sstyle=|<style|\\son[a-z]+=|javascript:")))
+        << html;
+    // A script has a source and no body.
+    EXPECT_FALSE(std::regex_search(html, std::regex("<script(?![^>]*src=)|<script[^>]*>[^<]")));
+    EXPECT_FALSE(std::regex_search(html, std::regex("(src|<link[^>]*href)=\"(https?:|//)")));
+  }
+}
+
+TEST(Overview, SaysWhoForWhomWhatAndUntilWhen) {
+  const std::string html = plain_overview();
+  EXPECT_THAT(html, HasSubstr("<html lang=\"en\">"));
+  EXPECT_THAT(html,
+              HasSubstr("Prepared for <strong><bdi>Audit Committee, Meridian Bank</bdi></strong>"));
+  EXPECT_THAT(html, HasSubstr("<bdi>Meridian Bank</bdi>"));
+  EXPECT_THAT(
+      html,
+      HasSubstr("<time datetime=\"2026-11-24T09:03:41Z\">24 November 2026, 09:03 UTC</time>"));
+  EXPECT_THAT(html, HasSubstr("1 December 2026, 09:10 UTC"));
+  EXPECT_THAT(html, HasSubstr("closes in 6 days"));
+}
+
+TEST(Overview, ScoreNeverStandsAlone) {
+  const std::string html = plain_overview();
+  EXPECT_THAT(html, HasSubstr("Readiness score 41.5 of 100, At Risk; score range 36.2 to 41.5"));
+  EXPECT_THAT(html, HasSubstr("<strong>36.2 to 41.5</strong>"));
+  EXPECT_THAT(html, HasSubstr("8 of 10 endpoints reached."));
+  EXPECT_THAT(html, HasSubstr("73.6&nbsp;%</strong> A heuristic"));
+}
+
+TEST(Overview, WithoutAScoreItSaysThatItIsNotZero) {
+  inventory::ScanDocument document = fixture::document();
+  document.judgement = {};
+  const std::string html = overview_of(std::move(document), fixture::link());
+  EXPECT_THAT(html, HasSubstr("That is not a score of zero"));
+  EXPECT_THAT(html, HasSubstr("No score: nothing could be classified"));
+  EXPECT_THAT(html, Not(HasSubstr("g-value\"")));
+}
+
+TEST(Overview, CountsTheTwoExposuresApart) {
+  const std::string html = plain_overview();
+  EXPECT_THAT(html, HasSubstr("<strong>5</strong> <span>of 7 exposed</span>"));
+  EXPECT_THAT(html, HasSubstr("<strong>5</strong> <span>of 6 vulnerable</span>"));
+}
+
+TEST(Overview, MarksWhichMoscaValuesAreDefaults) {
+  const std::string html = plain_overview();
+  EXPECT_TRUE(
+      std::regex_search(html, std::regex("10 years</strong> the data must stay secret</li>")));
+  EXPECT_THAT(html,
+              HasSubstr("5 years</strong> the migration takes <em class=\"tag\">default</em>"));
+  EXPECT_THAT(html, HasSubstr("10 + 5 = 15 years is more than 8.1 years."));
+}
+
+TEST(Overview, NamesThreeFirstStepsWithDeadlineAndSource) {
+  inventory::ScanDocument document = fixture::document();
+  document.judgement.backlog[0].status = "done";
+  const std::string done = overview_of(std::move(document), fixture::link());
+  const std::string html = plain_overview();
+  EXPECT_THAT(html, HasSubstr("Turn off TLS 1.0 and RSA key transport"));
+  EXPECT_THAT(html, HasSubstr("<strong>31 March 2025</strong> <bdi>PCI DSS 4.0.1, 4.2.1</bdi>"));
+  EXPECT_THAT(html,
+              HasSubstr("<a href=\"https://digital-strategy.ec.europa.eu/en/library/roadmap\""));
+  EXPECT_THAT(html, HasSubstr("1 more action is in the full report"));
+  EXPECT_THAT(done, Not(HasSubstr("Turn off TLS 1.0 and RSA key transport")));
+}
+
+TEST(Overview, ShowsNothingThatIsMeantForTheOwner) {
+  service::OpenLink link = fixture::link();
+  link.share.label = "label-of-the-owner";
+  link.share.public_id = "publicid00";
+  link.share.hint = "hintXYZ";
+  const std::string html = overview_of(fixture::document(), link);
+  for (const char* secret : {"label-of-the-owner", "publicid00", "hintXYZ"})
+    EXPECT_THAT(html, Not(HasSubstr(secret)));
+}
+
+TEST(Overview, SampleBannerOnlyOnSamples) {
+  inventory::ScanDocument document = fixture::document();
+  document.sample = true;
+  EXPECT_THAT(overview_of(document, fixture::link()), HasSubstr("<strong>SAMPLE</strong>"));
+  EXPECT_THAT(plain_overview(), Not(HasSubstr("SAMPLE")));
+}
+
+TEST(Overview, ListsDownloadsWithSizes) {
+  const std::string html = plain_overview();
+  EXPECT_THAT(html, HasSubstr("/report?format=csv\" download"));
+  EXPECT_THAT(html, HasSubstr("48.2 KB"));
+  EXPECT_THAT(overview_of(fixture::document(), fixture::link(), {}),
+              Not(HasSubstr("Take it with you")));
+}
+
+TEST(Overview, LargeScanKeepsTheFirstViewSmall) {
+  const Pages pages;
+  const std::string html = overview_of(fixture::large_document(5000), fixture::link());
+  const std::size_t first_view = html.size() + pages.asset("carnet.css")->bytes.size() +
+                                 pages.asset("carnet.js")->bytes.size() +
+                                 pages.asset("carnet.svg")->bytes.size();
+  EXPECT_LT(first_view, 100U * 1024U);
+  EXPECT_THAT(html, HasSubstr("The 50 most urgent of 5007 are shown"));
+  EXPECT_THAT(html, HasSubstr("the downloads have them all"));
+}
+
+TEST(Problems, NotFoundIsAlwaysTheSameBytes) {
+  const Pages one, two;
+  EXPECT_EQ(one.link_problem("not_found", 404), two.link_problem("not_found", 404));
+}
+
+TEST(Problems, EachCodeHasItsOwnWordsAndAdvice) {
+  const Pages pages;
+  std::set<std::string> titles;
+  const std::vector<std::string> codes = {"not_found",
+                                          "share_link_expired",
+                                          "share_link_revoked",
+                                          "share_link_paused",
+                                          "share_link_exhausted",
+                                          "share_scope",
+                                          "share_session_needed",
+                                          "rate_limited",
+                                          "unavailable",
+                                          "anything_else"};
+  for (const std::string& code : codes) {
+    const std::string html = pages.link_problem(code, 404);
+    std::smatch title;
+    ASSERT_TRUE(std::regex_search(html, title, std::regex("<h1>([^<]+)</h1>")));
+    titles.insert(title[1]);
+    EXPECT_THAT(html, HasSubstr("person who sent")) << code;
+  }
+  EXPECT_EQ(titles.size(), codes.size());
+}
+
+TEST(Docs, AnchorForEachProblemAndRowForEachOperation) {
+  const std::string html = Pages().docs(fixture::routes(), fixture::problems(), "0.1.0");
+  for (const DocsProblem& problem : fixture::problems())
+    EXPECT_THAT(html, HasSubstr("id=\"problem-" + problem.code + "\""));
+  for (const DocsRoute& route : fixture::routes()) {
+    EXPECT_THAT(html, HasSubstr("id=\"op-" + route.operation_id + "\""));
+    EXPECT_THAT(html, HasSubstr(route.path));
+  }
+}
+
+TEST(Assets, VersionInTheUrlFollowsTheBytes) {
+  const Pages pages;
+  const std::string html = plain_overview();
+  for (const std::string name : {"carnet.css", "carnet.js", "carnet.svg"}) {
+    const auto file = pages.asset(name);
+    ASSERT_TRUE(file) << name;
+    EXPECT_FALSE(file->bytes.empty());
+    EXPECT_THAT(html, HasSubstr("/assets/" + name + "?v=" + file->etag.substr(0, 8) + "\""));
+  }
+  EXPECT_FALSE(pages.asset("../pages.cc"));
+  EXPECT_FALSE(pages.asset(""));
+}
+
+}  // namespace
+}  // namespace carnet::web
