@@ -27,6 +27,7 @@ struct Artifact {
 };
 
 // kValidationFailed ("format") for one that this release cannot make yet, naming those it can.
-[[nodiscard]] Result<Artifact> make_artifact(const inventory::ScanDocument& document, ArtifactFormat format);
+[[nodiscard]] Result<Artifact> make_artifact(const inventory::ScanDocument& document,
+                                             ArtifactFormat format);
 
 }  // namespace carnet::service

@@ -1,6 +1,6 @@
 #pragma once
-// The audit trail: who did what. Rows are written by the use cases in their own transaction; this reads them.
-// Thread-safe.
+// The audit trail: who did what. Rows are written by the use cases in their own transaction; this
+// reads them. Thread-safe.
 
 #include <string>
 #include <vector>
@@ -13,11 +13,15 @@
 
 namespace carnet::service {
 
-// The row for `action` by `actor`; the use case inserts it in its transaction. `detail` is JSON without secrets.
-[[nodiscard]] store::AuditRow audit_row(const Actor& actor, std::string_view action, std::string_view subject,
-                                        std::string detail, Timestamp now, Random& random);
+// The row for `action` by `actor`; the use case inserts it in its transaction. `detail` is JSON
+// without secrets.
+[[nodiscard]] store::AuditRow audit_row(const Actor& actor, std::string_view action,
+                                        std::string_view subject, std::string detail, Timestamp now,
+                                        Random& random);
 
-[[nodiscard]] Task<Result<std::vector<store::AuditRow>>> list_audit(store::Database& db, TenantId tenant,
-                                                                    store::audit::Filter filter, store::Page page);
+[[nodiscard]] Task<Result<std::vector<store::AuditRow>>> list_audit(store::Database& db,
+                                                                    TenantId tenant,
+                                                                    store::audit::Filter filter,
+                                                                    store::Page page);
 
 }  // namespace carnet::service

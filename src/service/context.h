@@ -18,7 +18,9 @@ struct Actor {
   Role role = Role::kViewer;
   bool platform = false;
   std::string request_id;
-  [[nodiscard]] std::string audit_name() const { return platform ? "platform" : key.empty() ? "system" : key.str(); }
+  [[nodiscard]] std::string audit_name() const {
+    return platform ? "platform" : key.empty() ? "system" : key.str();
+  }
 };
 
 }  // namespace carnet::service

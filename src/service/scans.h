@@ -1,9 +1,10 @@
 #pragma once
 // Scans as a client sees them, and the worker that runs them. Thread-safe.
 //
-// submit() validates, authorises and stores a queued row; it answers only after the commit. Workers claim rows by lease,
-// run the probe engine, append timeline events, and write result, assets, score and final state in one transaction. A
-// worker that dies loses its lease; the reaper hands the scan to another. Completion only by the lease's owner.
+// submit() validates, authorises and stores a queued row; it answers only after the commit. Workers
+// claim rows by lease, run the probe engine, append timeline events, and write result, assets,
+// score and final state in one transaction. A worker that dies loses its lease; the reaper hands
+// the scan to another. Completion only by the lease's owner.
 
 #include <atomic>
 #include <functional>
@@ -24,14 +25,20 @@
 #include "probe/engine.h"
 #include "service/artifacts.h"
 #include "service/context.h"
+#include "service/signal.h"
 #include "store/database.h"
 #include "store/repositories.h"
 #include "store/rows.h"
 
 namespace carnet::service {
 
+// "quick" "standard" "deep"
+[[nodiscard]] std::string_view to_string(inventory::Profile profile);
+[[nodiscard]] std::optional<inventory::Profile> parse_profile(std::string_view text);
+
 struct ScanRequest {
   std::vector<std::string> targets;  // as given; 1–1000
+  bool single_target = false;        // came as "target": errors name that member
   std::vector<std::string> kinds;    // "tls", "ssh"
   std::vector<int> ports;            // 1–65535, at most 64
   inventory::Profile profile = inventory::Profile::kStandard;
@@ -49,7 +56,10 @@ struct SubmittedScan {
 struct ScanView {
   store::ScanRow row;
   std::vector<store::EventRow> events;
-  std::optional<store::scans::StoredResult> result;  // success only
+  // Of a scan that ended in success; also of one that was cancelled or ran out of time after it had
+  // found something: then it is partial, its notes say so, and every endpoint that was not begun
+  // counts as not reached.
+  std::optional<store::scans::StoredResult> result;
 };
 
 class Scans {
@@ -57,33 +67,53 @@ class Scans {
   struct Options {
     bool authorize_any_target = false;
     std::size_t endpoints_max = 10000;
+    ScanSignals* signals =
+        nullptr;  // shared with the worker of this process; without it, events are polled
+    std::function<void()> on_queued;  // ScanWorker::wake
   };
-  Scans(store::Database& db, const Clock& clock, Random& random, const net::AddressPolicy& policy, Options options);
+  Scans(store::Database& db, const Clock& clock, Random& random, const net::AddressPolicy& policy,
+        Options options);
 
-  // kValidationFailed naming each bad field (an unknown scenario too); kTargetNotAuthorized naming the targets that
-  // neither the tenant attested to nor the operator allowed (--allow-targets, --authorize-any-target).
+  // kValidationFailed naming each bad field (an unknown scenario too); kTargetNotAuthorized naming
+  // the targets that neither the tenant attested to nor the operator allowed (--allow-targets,
+  // --authorize-any-target).
   [[nodiscard]] Task<Result<SubmittedScan>> submit(const Actor& actor, ScanRequest request);
   [[nodiscard]] Task<Result<ScanView>> get(TenantId tenant, ScanId id);
   [[nodiscard]] Task<Result<store::ScanRow>> row(TenantId tenant, ScanId id);
   [[nodiscard]] Task<Result<std::vector<store::ScanRow>>> list(TenantId tenant, store::Page page);
+  // Also a running one: its worker notices that it is gone and drops it.
   [[nodiscard]] Task<Result<void>> erase(const Actor& actor, ScanId id);
-  [[nodiscard]] Task<Result<store::ScanRow>> cancel(const Actor& actor, ScanId id);  // kConflict: it is already over
+  // kConflict: it is already over. A queued scan is over at once, a running one within a second.
+  [[nodiscard]] Task<Result<store::ScanRow>> cancel(const Actor& actor, ScanId id);
   [[nodiscard]] Task<Result<store::ScanRow>> pin(const Actor& actor, ScanId id);
-  // {"against", "added", "removed", "changed", "scoreDelta"}. Without `against`: the newest earlier finished scan.
-  [[nodiscard]] Task<Result<boost::json::object>> diff(TenantId tenant, ScanId id, std::optional<ScanId> against);
-  [[nodiscard]] Task<Result<std::vector<store::scans::InventoryRow>>> inventory(TenantId tenant,
-                                                                              store::scans::InventoryFilter filter);
-  // Events with seq > after: at once if there are some, else when one comes or `wait` has passed (then empty). `over` is
-  // true when the scan has ended and all its events were given.
+  // {"against", "added", "removed", "changed": [{"before", "after"}], "scoreDelta"}, assets as in
+  // the result. Without `against`: the newest earlier scan that ended in success (samples with
+  // samples). kScanNotFinished: no result yet.
+  [[nodiscard]] Task<Result<boost::json::object>> diff(TenantId tenant, ScanId id,
+                                                       std::optional<ScanId> against);
+  [[nodiscard]] Task<Result<std::vector<store::scans::InventoryRow>>> inventory(
+      TenantId tenant, store::scans::InventoryFilter filter);
+  // Events with seq > after: at once if there are some, else when one comes or `wait` has passed
+  // (then empty). `over` is true when the scan has ended and all its events were given. Waits in
+  // real time, not by the clock.
   struct EventBatch {
     std::vector<store::EventRow> events;
     bool over = false;
     std::string status;
   };
-  [[nodiscard]] Task<Result<EventBatch>> wait_events(TenantId tenant, ScanId id, int after, std::chrono::milliseconds wait);
+  [[nodiscard]] Task<Result<EventBatch>> wait_events(TenantId tenant, ScanId id, int after,
+                                                     std::chrono::milliseconds wait);
+  // kScanNotFinished while nothing is kept.
   [[nodiscard]] Task<Result<Artifact>> report(TenantId tenant, ScanId id, ArtifactFormat format);
 
  private:
+  // A request that passed every check, as the row it becomes.
+  struct Prepared {
+    store::ScanRow row;
+    std::string summary;
+  };
+  [[nodiscard]] Task<Result<Prepared>> prepare(TenantId tenant, const ScanRequest& request);
+
   store::Database& db_;
   const Clock& clock_;
   Random& random_;
@@ -91,23 +121,32 @@ class Scans {
   Options options_;
 };
 
-// Runs scans. One per process; run() is spawned on an io thread and returns after stop().
+// Runs scans. One per process; run() is spawned on an io thread and returns after stop(), when
+// every running scan has been finished or handed back. Destroy it after its io_context or after
+// run() has returned.
+//
+// How a scan ends: success; "cancelled" when somebody asked for it; "error" when it ran out of
+// time, when something in the program failed, or when attempts_max workers died of it. What was
+// found until then is kept in every case but the last. A scan that is handed back at shutdown, or
+// whose worker died, is begun anew by the next worker: endpoints are probed again.
 class ScanWorker {
  public:
   struct Options {
     int scans_at_once = 4;
     std::chrono::milliseconds lease{15000};
-    std::chrono::milliseconds poll{500};   // how often it looks for work that another process queued
+    std::chrono::milliseconds poll{500};  // how often it looks for work that another process queued
     std::chrono::milliseconds scan_timeout{3600 * 1000};
     int attempts_max = 5;
+    std::chrono::milliseconds tick{500};  // how soon a running scan notices that it was cancelled
+    ScanSignals* signals = nullptr;       // poked when a timeline grows
   };
-  ScanWorker(store::Database& db, const Clock& clock, Random& random, const Log& log, net::Dialer& dialer,
-             probe::EngineLimits limits, Options options);
+  ScanWorker(store::Database& db, const Clock& clock, Random& random, const Log& log,
+             net::Dialer& dialer, probe::EngineLimits limits, Options options);
   ~ScanWorker();
 
   [[nodiscard]] Task<void> run();
-  void wake();          // a scan was submitted here: look at once. Any thread.
-  void stop();          // claim nothing more, hand running scans back with their lease freed. Any thread.
+  void wake();  // a scan was submitted here: look at once. Any thread.
+  void stop();  // claim nothing more, hand running scans back with their lease freed. Any thread.
   [[nodiscard]] int running() const;
 
  private:
@@ -123,8 +162,9 @@ struct DirectScan {
   std::string label;
   std::function<void(int done, int total, const inventory::Endpoint&)> on_progress;
 };
-[[nodiscard]] Task<inventory::ScanDocument> scan_directly(DirectScan request, net::Dialer& dialer, const Clock& clock,
-                                                          Random& random, probe::EngineLimits limits,
+[[nodiscard]] Task<inventory::ScanDocument> scan_directly(DirectScan request, net::Dialer& dialer,
+                                                          const Clock& clock, Random& random,
+                                                          probe::EngineLimits limits,
                                                           const std::atomic<bool>& cancelled);
 
 }  // namespace carnet::service

@@ -1,6 +1,7 @@
 #pragma once
-// Tenants and their API keys. Owns nothing but references; thread-safe. Every change writes an audit row in the same
-// transaction. Errors: kNotFound for another tenant's object, kConflict for a taken slug, those of the store.
+// Tenants and their API keys. Owns nothing but references; thread-safe. Every change writes an
+// audit row in the same transaction. Errors: kNotFound for another tenant's object, kConflict for a
+// taken slug, those of the store.
 
 #include <atomic>
 #include <memory>
@@ -72,17 +73,20 @@ class Tenancy {
   struct Options {
     int default_rate_per_minute = 300;
   };
-  Tenancy(store::Database& db, const Clock& clock, Random& random, const Secret& pepper, Options options);
+  Tenancy(store::Database& db, const Clock& clock, Random& random, const Secret& pepper,
+          Options options);
 
   [[nodiscard]] Task<Result<store::TenantRow>> create_tenant(const Actor& actor, NewTenant request);
   [[nodiscard]] Task<Result<std::vector<store::TenantRow>>> list_tenants(store::Page page);
-  [[nodiscard]] Task<Result<IssuedKey>> issue_key(const Actor& actor, TenantId tenant, NewKey request);
-  [[nodiscard]] Task<Result<std::vector<store::KeyRow>>> list_keys(TenantId tenant, store::Page page);
+  [[nodiscard]] Task<Result<IssuedKey>> issue_key(const Actor& actor, TenantId tenant,
+                                                  NewKey request);
+  [[nodiscard]] Task<Result<std::vector<store::KeyRow>>> list_keys(TenantId tenant,
+                                                                   store::Page page);
   [[nodiscard]] Task<Result<store::KeyRow>> revoke_key(const Actor& actor, KeyId key);
 
-  // Checks a key's text: one point read, constant-time comparison, also against a dummy when there is no such key.
-  // kUnauthenticated with one and the same detail for malformed, unknown, revoked and expired. Notes the use of the key;
-  // flush_last_used writes it (at most every 30 s per key).
+  // Checks a key's text: one point read, constant-time comparison, also against a dummy when there
+  // is no such key. kUnauthenticated with one and the same detail for malformed, unknown, revoked
+  // and expired. Notes the use of the key; flush_last_used writes it (at most every 30 s per key).
   [[nodiscard]] Result<Identity> authenticate(std::string_view key_text);
   [[nodiscard]] Task<void> flush_last_used();
 
@@ -91,7 +95,8 @@ class Tenancy {
   [[nodiscard]] Task<Result<Settings>> put_settings(const Actor& actor, Settings settings);
   [[nodiscard]] Task<Result<AuthorizedTargets>> authorized_targets(TenantId tenant);
   // kValidationFailed naming the entry that is no domain or CIDR, or a missing attestation.
-  [[nodiscard]] Task<Result<AuthorizedTargets>> put_authorized_targets(const Actor& actor, AuthorizedTargets targets);
+  [[nodiscard]] Task<Result<AuthorizedTargets>> put_authorized_targets(const Actor& actor,
+                                                                       AuthorizedTargets targets);
 
  private:
   store::Database& db_;

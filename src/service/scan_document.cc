@@ -1,0 +1,99 @@
+#include "service/scan_document.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include <fmt/format.h>
+#include <boost/json.hpp>
+
+#include "base/json.h"
+#include "crypto/hash.h"
+#include "evidence/report.h"
+#include "inventory/names.h"
+
+namespace carnet::service {
+namespace {
+
+// The number in "ep_17"; 0 for anything else.
+std::size_t number_of(const inventory::Endpoint& endpoint) {
+  constexpr std::string_view kPrefix = "ep_";
+  std::size_t number = 0;
+  if (!endpoint.id.starts_with(kPrefix)) return 0;
+  std::from_chars(endpoint.id.data() + kPrefix.size(), endpoint.id.data() + endpoint.id.size(),
+                  number);
+  return number;
+}
+
+bool by_number(const inventory::Endpoint& a, const inventory::Endpoint& b) {
+  return number_of(a) < number_of(b);
+}
+
+}  // namespace
+
+int complete_endpoints(std::vector<inventory::Endpoint>& endpoints,
+                       const std::vector<probe::PlannedEndpoint>& planned,
+                       std::string_view reason) {
+  std::vector<bool> seen(planned.size() + 1);
+  for (const inventory::Endpoint& endpoint : endpoints)
+    if (const std::size_t number = number_of(endpoint); number < seen.size()) seen[number] = true;
+  int added = 0;
+  for (std::size_t i = 0; i < planned.size(); ++i) {
+    if (seen[i + 1]) continue;
+    inventory::Endpoint endpoint;
+    endpoint.id = fmt::format("ep_{}", i + 1);
+    endpoint.host = planned[i].host;
+    endpoint.port = planned[i].port;
+    endpoint.unreached_reason = reason;
+    endpoints.push_back(std::move(endpoint));
+    ++added;
+  }
+  std::sort(endpoints.begin(), endpoints.end(), by_number);
+  return added;
+}
+
+inventory::ScanDocument judge_scan(DocumentHead head, std::vector<inventory::Endpoint> endpoints) {
+  assess::JudgeInput input;
+  input.endpoints = std::move(endpoints);
+  input.mosca = head.mosca;
+  input.now = head.finished_at;
+  inventory::ScanDocument document;
+  document.judgement = assess::judge(input);
+  document.judgement.notes.insert(document.judgement.notes.begin(), head.notes.begin(),
+                                  head.notes.end());
+  document.endpoints = std::move(input.endpoints);
+  document.scan_id = std::move(head.scan_id);
+  document.label = std::move(head.label);
+  document.profile = std::move(head.profile);
+  document.sample = head.sample;
+  document.created_at = head.created_at;
+  document.finished_at = head.finished_at;
+  return document;
+}
+
+inventory::TimelineEvent timeline_event(const store::EventRow& row) {
+  return {.seq = row.seq,
+          .key = row.key,
+          .label = row.label,
+          .at = row.at,
+          .duration_ms = row.duration_ms,
+          .status = row.status};
+}
+
+FinalRows final_rows(const inventory::ScanDocument& document) {
+  FinalRows rows;
+  rows.result = json::write(evidence::scan_result(document));
+  rows.sha256 = crypto::sha256_hex(rows.result);
+  for (const inventory::Asset& asset : document.judgement.assets)
+    rows.assets.push_back(
+        store::AssetRow{.asset_id = asset.id,
+                        .kind = asset.kind,
+                        .host = asset.host,
+                        .port = asset.port,
+                        .status = std::string(inventory::to_string(asset.vulnerability.status)),
+                        .body = json::write(evidence::asset_json(asset))});
+  for (const inventory::Endpoint& endpoint : document.endpoints)
+    if (endpoint.reached) rows.reached.push_back({.host = endpoint.host, .port = endpoint.port});
+  return rows;
+}
+
+}  // namespace carnet::service

@@ -1,0 +1,95 @@
+#pragma once
+// One scan that this process holds the lease of, from claim to end. Private to service/. Made and
+// kept by ScanWorker; all of run() happens on the strand that it is spawned on, only stop() may be
+// called from elsewhere.
+
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <boost/asio/any_io_executor.hpp>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/random.h"
+#include "probe/engine.h"
+#include "service/scan_document.h"
+#include "service/scan_request.h"
+#include "service/scans.h"
+#include "service/signal.h"
+#include "store/database.h"
+
+namespace carnet::service {
+
+struct RunContext {
+  store::Database& db;
+  const Clock& clock;
+  Random& random;
+  const Log& log;
+  net::Dialer& dialer;
+  probe::EngineLimits limits;
+  ScanWorker::Options options;
+  boost::asio::any_io_executor work;  // threads for judging and writing large documents
+};
+
+class ScanRun : public std::enable_shared_from_this<ScanRun> {
+ public:
+  // `row` was claimed under `owner`, a name used for this one claim.
+  ScanRun(RunContext& context, store::ScanRow row, std::string owner, Timestamp lease_began);
+
+  [[nodiscard]] Task<void> run();
+  void stop();  // hand the scan back as soon as possible
+
+ private:
+  enum class Ending { kComplete, kCancelled, kTimeout, kFailed, kHandBack, kLost };
+
+  [[nodiscard]] Task<bool> begin();
+  [[nodiscard]] Task<void> observe();
+  [[nodiscard]] Task<void> tick();
+  [[nodiscard]] Task<void> look_for_cancel();
+  // Writes progress and waiting events under the lease. False: the database did not take it; they
+  // wait on.
+  [[nodiscard]] Task<bool> flush();
+  [[nodiscard]] Task<bool> flush_surely();
+  [[nodiscard]] Task<void> conclude();
+  [[nodiscard]] Task<void> hand_back();
+  [[nodiscard]] Task<void> give_up(std::string detail);
+  [[nodiscard]] Task<Result<bool>> record(inventory::ScanDocument document,
+                                          store::scans::Finish finish);
+  [[nodiscard]] Task<bool> pause_before_retry(int attempt);
+
+  void took_endpoint(inventory::Endpoint endpoint);
+  void end_with(Ending ending);
+  void note(std::string_view key, std::string label, std::int64_t duration_ms,
+            std::string_view status);
+  [[nodiscard]] store::EventRow finished_event(const inventory::ScanDocument* document) const;
+  [[nodiscard]] store::scans::Finish finish_of(const inventory::ScanDocument& document) const;
+  [[nodiscard]] DocumentHead head_of() const;
+
+  RunContext& context_;
+  const store::ScanRow row_;
+  const std::string owner_;
+  StoredRequest request_;
+  std::vector<probe::PlannedEndpoint> planned_;
+  probe::Engine engine_;
+
+  Signal wake_;
+  std::atomic<bool> cancelled_{false};  // tells the engine to begin nothing more
+  std::atomic<bool> stop_requested_{false};
+  std::optional<Ending> ending_;  // the first reason to end counts
+  std::string failure_;           // kFailed: for the log
+  bool engine_done_ = false;
+  std::vector<inventory::Endpoint> endpoints_;
+  std::vector<store::EventRow> events_;   // the timeline as stored
+  std::vector<store::EventRow> pending_;  // not stored yet
+  int total_ = 0;
+  int flushed_done_ = -1;
+  int noted_percent_ = 0;
+  Timestamp lease_began_;
+  Timestamp started_at_;
+  SteadyTime started_{};
+};
+
+}  // namespace carnet::service

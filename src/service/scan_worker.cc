@@ -1,0 +1,169 @@
+#include <algorithm>
+#include <mutex>
+#include <unordered_map>
+
+#include <fmt/format.h>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/strand.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/thread_pool.hpp>
+
+#include "base/encoding.h"
+#include "service/scan_run.h"
+#include "service/scans.h"
+
+namespace carnet::service {
+namespace {
+
+constexpr std::chrono::milliseconds kBackoffMax{10'000};
+
+std::string random_name(Random& random) {
+  std::array<std::uint8_t, 16> bytes{};
+  random.fill(bytes);
+  return to_hex(bytes);
+}
+
+}  // namespace
+
+struct ScanWorker::State {
+  State(store::Database& db, const Clock& clock, Random& random, const Log& log,
+        net::Dialer& dialer, probe::EngineLimits limits, Options options)
+      : name(random_name(random)),
+        context{.db = db,
+                .clock = clock,
+                .random = random,
+                .log = log,
+                .dialer = dialer,
+                .limits = limits,
+                .options = options,
+                .work = pool.get_executor()} {}
+
+  [[nodiscard]] Task<Result<std::vector<store::ScanRow>>> claim(std::string owner, Timestamp now,
+                                                                int limit);
+  void start(const boost::asio::any_io_executor& executor, store::ScanRow row, std::string owner,
+             Timestamp now);
+  void stop_runs();
+  void over(const std::string& key, const std::exception_ptr& error);
+
+  const std::string name;
+  // One thread: judging is short beside probing, and a burst of ending scans must not take the
+  // cores from requests.
+  boost::asio::thread_pool pool{1};
+  RunContext context;
+  Signal wake;
+  std::atomic<bool> stopping{false};
+  std::uint64_t claims = 0;  // touched by run() only
+  Timestamp last_reap{};
+  mutable std::mutex mutex;
+  std::unordered_map<std::string, std::shared_ptr<ScanRun>> runs;  // by scan id and claim
+};
+
+Task<Result<std::vector<store::ScanRow>>> ScanWorker::State::claim(std::string owner, Timestamp now,
+                                                                   int limit) {
+  using Rows = std::vector<store::ScanRow>;
+  const bool reap = now - last_reap >= context.options.lease / 3 || now < last_reap;
+  const auto work = [this, owner, now, limit, reap](store::Connection& connection) -> Result<Rows> {
+    if (reap) {
+      CARNET_TRY(reaped, store::scans::reap(connection, now, context.options.attempts_max));
+      if (reaped > 0) context.log.warn("scans_reaped", {{"count", reaped}});
+    }
+    return store::scans::claim(connection, owner, now, now + context.options.lease, limit);
+  };
+  Result<Rows> rows = co_await context.db.write<Rows>(work);
+  if (rows && reap) last_reap = now;
+  co_return rows;
+}
+
+void ScanWorker::State::start(const boost::asio::any_io_executor& executor, store::ScanRow row,
+                              std::string owner, Timestamp now) {
+  const std::string key = row.id.str() + "/" + owner;
+  context.log.info("scan_started", {{"scan", row.id.str()}, {"attempt", row.attempts}});
+  const auto run = std::make_shared<ScanRun>(context, std::move(row), std::move(owner), now);
+  {
+    const std::lock_guard lock(mutex);
+    runs.emplace(key, run);
+  }
+  if (stopping.load()) run->stop();
+  const auto strand = boost::asio::make_strand(executor);
+  const auto done = [this, key](std::exception_ptr error) { over(key, error); };
+  Task<void> running = run->run();
+  boost::asio::co_spawn(strand, std::move(running), done);
+}
+
+void ScanWorker::State::over(const std::string& key, const std::exception_ptr& error) {
+  if (error) {
+    // Only a bug comes here. The lease runs out, and the next attempt, or the last of them, ends
+    // the scan.
+    try {
+      std::rethrow_exception(error);
+    } catch (const std::exception& known) {
+      context.log.error("scan_run_threw", {{"scan", key}, {"error", known.what()}});
+    } catch (...) {
+      context.log.error("scan_run_threw", {{"scan", key}, {"error", "not a std::exception"}});
+    }
+  }
+  {
+    const std::lock_guard lock(mutex);
+    runs.erase(key);
+  }
+  wake.poke();
+}
+
+void ScanWorker::State::stop_runs() {
+  const std::lock_guard lock(mutex);
+  for (const auto& [key, run] : runs) run->stop();
+}
+
+ScanWorker::ScanWorker(store::Database& db, const Clock& clock, Random& random, const Log& log,
+                       net::Dialer& dialer, probe::EngineLimits limits, Options options)
+    : state_(std::make_unique<State>(db, clock, random, log, dialer, limits, options)) {}
+
+ScanWorker::~ScanWorker() = default;
+
+Task<void> ScanWorker::run() {
+  State& state = *state_;
+  const Options& options = state.context.options;
+  const boost::asio::any_io_executor executor = co_await boost::asio::this_coro::executor;
+  std::chrono::milliseconds pause = options.poll;
+  while (!state.stopping.load()) {
+    const std::uint64_t seen = state.wake.generation();
+    const int room = options.scans_at_once - running();
+    if (room > 0 && !state.stopping.load()) {
+      // A name per claim: a run that lost its lease can never finish for the one that took over,
+      // not even in one process.
+      const std::string owner = fmt::format("{}.{}", state.name, ++state.claims);
+      const Timestamp now = state.context.clock.now();
+      Result<std::vector<store::ScanRow>> rows = co_await state.claim(owner, now, room);
+      if (rows) {
+        for (store::ScanRow& row : *rows) state.start(executor, std::move(row), owner, now);
+        pause = options.poll;
+      } else {
+        // No scan is lost meanwhile: they wait in the database that is away.
+        pause = std::min(kBackoffMax, pause * 2);
+        state.context.log.warn("scan_queue_unreachable",
+                               {{"error", rows.error().internal}, {"retry_ms", pause.count()}});
+      }
+    }
+    co_await state.wake.wait(seen, pause);
+  }
+  for (;;) {
+    const std::uint64_t seen = state.wake.generation();
+    state.stop_runs();
+    if (running() == 0) co_return;
+    co_await state.wake.wait(seen, options.poll);
+  }
+}
+
+void ScanWorker::wake() { state_->wake.poke(); }
+
+void ScanWorker::stop() {
+  state_->stopping.store(true);
+  state_->wake.poke();
+}
+
+int ScanWorker::running() const {
+  const std::lock_guard lock(state_->mutex);
+  return static_cast<int>(state_->runs.size());
+}
+
+}  // namespace carnet::service

@@ -1,0 +1,384 @@
+#include "service/scans.h"
+
+#include <cmath>
+#include <map>
+#include <unordered_set>
+
+#include <fmt/format.h>
+#include <boost/json.hpp>
+
+#include "base/check.h"
+#include "base/json.h"
+#include "evidence/report.h"
+#include "service/audit.h"
+#include "service/document.h"
+#include "service/fields.h"
+#include "service/scan_request.h"
+#include "service/tenant_json.h"
+
+namespace carnet::service {
+namespace {
+
+constexpr std::chrono::milliseconds kEventPoll{500};
+constexpr int kDiffLookBack = 1000;  // scans
+
+tl::unexpected<Error> no_such_scan() {
+  return make_error(ErrorCode::kNotFound, "There is no such scan.");
+}
+
+tl::unexpected<Error> no_result(const store::ScanRow& row) {
+  if (row.status == "queued" || row.status == "running")
+    return make_error(ErrorCode::kScanNotFinished,
+                      "The scan has not finished; it is " + row.status + ".");
+  return make_error(ErrorCode::kScanNotFinished,
+                    "The scan ended without a result (" + row.status + ").");
+}
+
+bool is_over(const store::ScanRow& row) {
+  return row.status != "queued" && row.status != "running";
+}
+
+// "3 endpoints on 2 hosts, standard profile."
+std::string summarize(const std::vector<probe::PlannedEndpoint>& endpoints,
+                      inventory::Profile profile) {
+  std::unordered_set<std::string_view> hosts;
+  for (const probe::PlannedEndpoint& endpoint : endpoints) hosts.insert(endpoint.host);
+  return fmt::format("{} endpoint{} on {} host{}, {} profile.", endpoints.size(),
+                     endpoints.size() == 1 ? "" : "s", hosts.size(), hosts.size() == 1 ? "" : "s",
+                     to_string(profile));
+}
+
+std::string target_text(const std::vector<net::Target>& targets) {
+  if (targets.size() == 1) return targets.front().key();
+  return fmt::format("{} and {} more", targets.front().key(), targets.size() - 1);
+}
+
+// What the request leaves open is taken from the tenant's settings.
+assess::MoscaInput merge(assess::MoscaInput mosca, const Settings& settings) {
+  if (!mosca.data_shelf_life_years) mosca.data_shelf_life_years = settings.data_shelf_life_years;
+  if (!mosca.migration_time_years) mosca.migration_time_years = settings.migration_time_years;
+  if (!mosca.years_to_qday) mosca.years_to_qday = settings.years_to_qday;
+  return mosca;
+}
+
+// plan()'s refusal as fields of the client's request.
+void add_plan_error(const Error& error, std::string_view field, FieldErrors& bad) {
+  if (error.fields.empty()) return bad.add(field, "too_many", error.public_detail);
+  for (const FieldError& fault : error.fields)
+    bad.add(fault.field == "targets" || fault.field.empty() ? field : std::string_view(fault.field),
+            fault.code, fault.detail);
+}
+
+bool same_asset(const inventory::Asset& a, const inventory::Asset& b) {
+  return a.algorithm == b.algorithm && a.key_size == b.key_size &&
+         a.vulnerability.status == b.vulnerability.status &&
+         a.vulnerability.hndl_exposed == b.vulnerability.hndl_exposed && a.pq_credit == b.pq_credit;
+}
+
+boost::json::object diff_documents(const inventory::ScanDocument& before,
+                                   const inventory::ScanDocument& after) {
+  std::map<std::string_view, const inventory::Asset*> old_assets;
+  for (const inventory::Asset& asset : before.judgement.assets)
+    old_assets.emplace(asset.id, &asset);
+  boost::json::array added, removed, changed;
+  for (const inventory::Asset& asset : after.judgement.assets) {
+    const auto found = old_assets.find(asset.id);
+    if (found == old_assets.end()) {
+      added.emplace_back(evidence::asset_json(asset));
+      continue;
+    }
+    if (!same_asset(*found->second, asset)) {
+      boost::json::object pair;
+      pair["before"] = evidence::asset_json(*found->second);
+      pair["after"] = evidence::asset_json(asset);
+      changed.emplace_back(std::move(pair));
+    }
+    old_assets.erase(found);
+  }
+  for (const inventory::Asset& asset : before.judgement.assets)
+    if (old_assets.contains(asset.id)) removed.emplace_back(evidence::asset_json(asset));
+  boost::json::object out;
+  out["against"] = before.scan_id;
+  out["added"] = std::move(added);
+  out["removed"] = std::move(removed);
+  out["changed"] = std::move(changed);
+  out["scoreDelta"] = nullptr;
+  // Scores have one decimal; so has their difference.
+  if (before.judgement.score && after.judgement.score)
+    out["scoreDelta"] = std::round((*after.judgement.score - *before.judgement.score) * 10) / 10;
+  return out;
+}
+
+Result<ScanId> earlier_scan(store::Connection& connection, const TenantId& tenant,
+                            const store::ScanRow& of) {
+  store::Page page{.before = of.id.str(), .limit = 100};
+  for (int looked = 0; looked < kDiffLookBack; looked += page.limit) {
+    CARNET_TRY(rows, store::scans::list(connection, tenant, page));
+    for (const store::ScanRow& row : rows)
+      if (row.status == "success" && row.sample == of.sample) return row.id;
+    if (std::ssize(rows) < page.limit) break;
+    page.before = rows.back().id.str();
+  }
+  return make_error(ErrorCode::kNotFound, "There is no earlier finished scan to compare with.");
+}
+
+}  // namespace
+
+Scans::Scans(store::Database& db, const Clock& clock, Random& random,
+             const net::AddressPolicy& policy, Options options)
+    : db_(db), clock_(clock), random_(random), policy_(policy), options_(std::move(options)) {}
+
+Task<Result<Scans::Prepared>> Scans::prepare(TenantId tenant, const ScanRequest& request) {
+  FieldErrors bad;
+  const std::vector<net::Target> targets = check_request(request, bad);
+  if (!bad.empty()) co_return bad.take();
+
+  Prepared out;
+  store::ScanRow& row = out.row;
+  StoredRequest stored{.targets = {},
+                       .kinds = request.kinds,
+                       .ports = {},
+                       .profile = request.profile,
+                       .mosca = request.mosca,
+                       .scenario_id = request.scenario_id};
+  if (!request.scenario_id.empty()) {
+    const std::optional<assess::Scenario> scenario =
+        assess::find_scenario(request.scenario_id, clock_.now());
+    CARNET_CHECK(scenario.has_value());
+    row.sample = true;
+    row.target = "Sample: " + scenario->name;
+    row.progress_total = static_cast<int>(scenario->endpoints.size());
+    out.summary = fmt::format("Sample data, no network: {}, {} endpoints.", scenario->name,
+                              scenario->endpoints.size());
+    row.request = write_request(stored);
+    co_return out;
+  }
+
+  for (const net::Target& target : targets) stored.targets.push_back(target.key());
+  for (const int port : request.ports) stored.ports.push_back(static_cast<std::uint16_t>(port));
+  const Result<std::vector<probe::PlannedEndpoint>> planned =
+      plan_request(stored, options_.endpoints_max);
+  if (!planned) {
+    if (planned.error().code != ErrorCode::kValidationFailed)
+      co_return tl::unexpected(planned.error());
+    add_plan_error(planned.error(), request.single_target ? "target" : "targets", bad);
+    co_return bad.take();
+  }
+  const auto find =
+      [tenant](store::Connection& connection) -> Result<std::optional<store::TenantRow>> {
+    return store::tenants::find(connection, tenant);
+  };
+  CARNET_CO_TRY(owner, co_await db_.read<std::optional<store::TenantRow>>(find));
+  if (!owner) co_return make_error(ErrorCode::kNotFound, "There is no such tenant.");
+  const AuthorizedTargets attested = read_authorized_targets(owner->authorized_targets);
+  const Authority authority{
+      .attested = attested, .policy = policy_, .any_public_target = options_.authorize_any_target};
+  CARNET_CO_TRY_VOID(authorize(targets, authority));
+
+  stored.mosca = merge(stored.mosca, read_settings(owner->settings));
+  row.target = target_text(targets);
+  row.progress_total = static_cast<int>(planned->size());
+  row.request = write_request(stored);
+  out.summary = summarize(*planned, request.profile);
+  co_return out;
+}
+
+Task<Result<SubmittedScan>> Scans::submit(const Actor& actor, ScanRequest request) {
+  CARNET_CO_TRY(prepared, co_await prepare(actor.tenant, request));
+  store::ScanRow row = std::move(prepared.row);
+  row.created_at = clock_.now();
+  row.id = ScanId::generate(row.created_at, random_);
+  row.tenant_id = actor.tenant;
+  row.status = "queued";
+  row.label = std::move(request.label);
+  row.profile = to_string(request.profile);
+  const store::EventRow queued{.seq = 0,
+                               .key = "queued",
+                               .label = prepared.summary,
+                               .at = row.created_at,
+                               .duration_ms = 0,
+                               .status = "ok"};
+  boost::json::object detail;
+  detail["target"] = row.target;
+  detail["endpoints"] = row.progress_total;
+  detail["profile"] = row.profile;
+  const store::AuditRow trail =
+      audit_row(actor, "scan.create", row.id.str(), json::write(detail), row.created_at, random_);
+  const auto work = [row, queued, trail](store::Connection& connection) -> Result<bool> {
+    CARNET_TRY_VOID(store::scans::insert(connection, row));
+    CARNET_TRY_VOID(store::scans::append_event(connection, row.id, queued));
+    CARNET_TRY_VOID(store::audit::insert(connection, trail));
+    return true;
+  };
+  CARNET_CO_TRY_VOID(co_await db_.write<bool>(work));
+  if (options_.on_queued) options_.on_queued();
+  co_return SubmittedScan{.id = row.id, .summary = std::move(prepared.summary)};
+}
+
+Task<Result<ScanView>> Scans::get(TenantId tenant, ScanId id) {
+  const auto work = [tenant, id](store::Connection& connection) -> Result<ScanView> {
+    CARNET_TRY(row, store::scans::find(connection, tenant, id));
+    if (!row) return no_such_scan();
+    CARNET_TRY(events, store::scans::events_after(connection, id, 0));
+    ScanView view{.row = std::move(*row), .events = std::move(events), .result = {}};
+    if (is_over(view.row)) {
+      CARNET_TRY(result, store::scans::find_result(connection, id));
+      view.result = std::move(result);
+    }
+    return view;
+  };
+  co_return co_await db_.read<ScanView>(work);
+}
+
+Task<Result<store::ScanRow>> Scans::row(TenantId tenant, ScanId id) {
+  const auto work = [tenant, id](store::Connection& connection) -> Result<store::ScanRow> {
+    CARNET_TRY(row, store::scans::find(connection, tenant, id));
+    if (!row) return no_such_scan();
+    return std::move(*row);
+  };
+  co_return co_await db_.read<store::ScanRow>(work);
+}
+
+Task<Result<std::vector<store::ScanRow>>> Scans::list(TenantId tenant, store::Page page) {
+  using Rows = std::vector<store::ScanRow>;
+  const auto work = [tenant, page](store::Connection& connection) -> Result<Rows> {
+    return store::scans::list(connection, tenant, page);
+  };
+  co_return co_await db_.read<Rows>(work);
+}
+
+Task<Result<void>> Scans::erase(const Actor& actor, ScanId id) {
+  const store::AuditRow trail =
+      audit_row(actor, "scan.delete", id.str(), "{}", clock_.now(), random_);
+  const auto work = [tenant = actor.tenant, id,
+                     trail](store::Connection& connection) -> Result<bool> {
+    CARNET_TRY(erased, store::scans::erase(connection, tenant, id));
+    if (!erased) return no_such_scan();
+    CARNET_TRY_VOID(store::audit::insert(connection, trail));
+    return true;
+  };
+  CARNET_CO_TRY_VOID(co_await db_.write<bool>(work));
+  if (options_.signals != nullptr) options_.signals->poke(id);
+  co_return Result<void>{};
+}
+
+Task<Result<store::ScanRow>> Scans::cancel(const Actor& actor, ScanId id) {
+  const Timestamp now = clock_.now();
+  const store::AuditRow trail = audit_row(actor, "scan.cancel", id.str(), "{}", now, random_);
+  const auto work = [tenant = actor.tenant, id, now,
+                     trail](store::Connection& connection) -> Result<store::ScanRow> {
+    CARNET_TRY(before, store::scans::find(connection, tenant, id));
+    if (!before) return no_such_scan();
+    CARNET_TRY(marked, store::scans::request_cancel(connection, tenant, id, now));
+    if (!marked)
+      return make_error(ErrorCode::kConflict, "The scan is already over (" + before->status + ").");
+    CARNET_TRY(after, store::scans::find(connection, tenant, id));
+    if (!after) return no_such_scan();
+    // A running scan's timeline is its worker's; a queued one has none.
+    if (is_over(*after)) {
+      const store::EventRow event{.seq = 0,
+                                  .key = "finished",
+                                  .label = "Cancelled before it began",
+                                  .at = now,
+                                  .duration_ms = 0,
+                                  .status = "ok"};
+      CARNET_TRY_VOID(store::scans::append_event(connection, id, event));
+    }
+    CARNET_TRY_VOID(store::audit::insert(connection, trail));
+    return std::move(*after);
+  };
+  CARNET_CO_TRY(after, co_await db_.write<store::ScanRow>(work));
+  if (options_.signals != nullptr) options_.signals->poke(id);
+  co_return after;
+}
+
+Task<Result<store::ScanRow>> Scans::pin(const Actor& actor, ScanId id) {
+  const store::AuditRow trail =
+      audit_row(actor, "scan.persist", id.str(), "{}", clock_.now(), random_);
+  const auto work = [tenant = actor.tenant, id,
+                     trail](store::Connection& connection) -> Result<store::ScanRow> {
+    CARNET_TRY(before, store::scans::find(connection, tenant, id));
+    if (!before) return no_such_scan();
+    if (before->pinned) return std::move(*before);
+    CARNET_TRY(pinned, store::scans::set_pinned(connection, tenant, id));
+    if (!pinned) return no_such_scan();
+    CARNET_TRY_VOID(store::audit::insert(connection, trail));
+    before->pinned = true;
+    return std::move(*before);
+  };
+  co_return co_await db_.write<store::ScanRow>(work);
+}
+
+Task<Result<boost::json::object>> Scans::diff(TenantId tenant, ScanId id,
+                                              std::optional<ScanId> against) {
+  const auto work = [tenant, id,
+                     against](store::Connection& connection) -> Result<boost::json::object> {
+    CARNET_TRY(after, store::scans::find(connection, tenant, id));
+    if (!after) return no_such_scan();
+    if (after->status != "success") return no_result(*after);
+    ScanId other;
+    if (against) {
+      CARNET_TRY(before, store::scans::find(connection, tenant, *against));
+      if (!before)
+        return make_error(ErrorCode::kNotFound, "There is no such scan to compare with.");
+      if (before->status != "success") return no_result(*before);
+      other = *against;
+    } else {
+      CARNET_TRY(earlier, earlier_scan(connection, tenant, *after));
+      other = earlier;
+    }
+    CARNET_TRY(new_one, load_document(connection, id));
+    CARNET_TRY(old_one, load_document(connection, other));
+    return diff_documents(old_one.document, new_one.document);
+  };
+  co_return co_await db_.read<boost::json::object>(work);
+}
+
+Task<Result<std::vector<store::scans::InventoryRow>>> Scans::inventory(
+    TenantId tenant, store::scans::InventoryFilter filter) {
+  using Rows = std::vector<store::scans::InventoryRow>;
+  const auto work = [tenant, filter](store::Connection& connection) -> Result<Rows> {
+    return store::scans::inventory(connection, tenant, filter);
+  };
+  co_return co_await db_.read<Rows>(work);
+}
+
+Task<Result<Scans::EventBatch>> Scans::wait_events(TenantId tenant, ScanId id, int after,
+                                                   std::chrono::milliseconds wait) {
+  const auto work = [tenant, id, after](store::Connection& connection) -> Result<EventBatch> {
+    // The row first: a scan that is over here has all its events in the next statement.
+    CARNET_TRY(row, store::scans::find(connection, tenant, id));
+    if (!row) return no_such_scan();
+    EventBatch batch{.events = {}, .over = is_over(*row), .status = row->status};
+    CARNET_TRY(events, store::scans::events_after(connection, id, after));
+    batch.events = std::move(events);
+    return batch;
+  };
+  const std::shared_ptr<Signal> signal =
+      options_.signals != nullptr ? options_.signals->watch(id) : std::make_shared<Signal>();
+  const auto until = std::chrono::steady_clock::now() + wait;
+  for (;;) {
+    const std::uint64_t seen = signal->generation();
+    Result<EventBatch> batch = co_await db_.read<EventBatch>(work);
+    if (!batch || !batch->events.empty() || batch->over) co_return batch;
+    const auto left =
+        std::chrono::ceil<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
+    if (left <= std::chrono::milliseconds::zero()) co_return batch;
+    const std::chrono::milliseconds at_most = std::min(left, kEventPoll);
+    co_await signal->wait(seen, at_most);
+  }
+}
+
+Task<Result<Artifact>> Scans::report(TenantId tenant, ScanId id, ArtifactFormat format) {
+  const auto work = [tenant, id, format](store::Connection& connection) -> Result<Artifact> {
+    CARNET_TRY(row, store::scans::find(connection, tenant, id));
+    if (!row) return no_such_scan();
+    Result<LoadedDocument> loaded = load_document(connection, id);
+    if (!loaded && loaded.error().code == ErrorCode::kNotFound) return no_result(*row);
+    if (!loaded) return tl::unexpected(std::move(loaded).error());
+    return make_artifact(loaded->document, format);
+  };
+  co_return co_await db_.read<Artifact>(work);
+}
+
+}  // namespace carnet::service

@@ -1,0 +1,104 @@
+#include "service/tenant_json.h"
+
+#include <boost/json.hpp>
+
+#include "base/json.h"
+
+namespace carnet::service {
+namespace {
+
+namespace bj = boost::json;
+
+bj::object parse_object(std::string_view text) {
+  Result<bj::value> value = json::parse(text);
+  if (!value || !value->is_object()) return {};
+  return std::move(value->as_object());
+}
+
+std::optional<double> number(const bj::object& object, std::string_view name) {
+  const bj::value* value = object.if_contains(name);
+  if (value == nullptr || !value->is_number()) return std::nullopt;
+  return value->to_number<double>();
+}
+
+std::string text_of(const bj::object& object, std::string_view name) {
+  const bj::value* value = object.if_contains(name);
+  if (value == nullptr || !value->is_string()) return {};
+  return std::string(value->as_string());
+}
+
+std::vector<std::string> texts(const bj::object& object, std::string_view name) {
+  std::vector<std::string> out;
+  const bj::value* value = object.if_contains(name);
+  if (value == nullptr || !value->is_array()) return out;
+  for (const bj::value& item : value->as_array())
+    if (item.is_string()) out.emplace_back(item.as_string());
+  return out;
+}
+
+bj::array to_array(const std::vector<std::string>& items) {
+  bj::array out;
+  for (const std::string& item : items) out.emplace_back(item);
+  return out;
+}
+
+void put(bj::object& object, std::string_view name, const std::optional<double>& value) {
+  if (value) object[name] = *value;
+}
+
+}  // namespace
+
+Settings read_settings(std::string_view text) {
+  const bj::object object = parse_object(text);
+  Settings settings;
+  settings.data_shelf_life_years = number(object, "dataShelfLifeYears");
+  settings.migration_time_years = number(object, "migrationTimeYears");
+  settings.years_to_qday = number(object, "yearsToQDay");
+  if (const std::optional<double> days = number(object, "retentionDays"))
+    settings.retention_days = static_cast<int>(*days);
+  settings.alert_score_drop = number(object, "alertScoreDrop");
+  settings.branding_name = text_of(object, "brandingName");
+  return settings;
+}
+
+std::string write_settings(const Settings& settings) {
+  bj::object object;
+  put(object, "dataShelfLifeYears", settings.data_shelf_life_years);
+  put(object, "migrationTimeYears", settings.migration_time_years);
+  put(object, "yearsToQDay", settings.years_to_qday);
+  if (settings.retention_days) object["retentionDays"] = *settings.retention_days;
+  put(object, "alertScoreDrop", settings.alert_score_drop);
+  if (!settings.branding_name.empty()) object["brandingName"] = settings.branding_name;
+  return json::write(object);
+}
+
+AuthorizedTargets read_authorized_targets(std::string_view text) {
+  const bj::object object = parse_object(text);
+  AuthorizedTargets targets;
+  targets.domains = texts(object, "domains");
+  targets.cidrs = texts(object, "cidrs");
+  targets.attestation = text_of(object, "attestation");
+  targets.attested_at = parse_rfc3339(text_of(object, "attestedAt"));
+  targets.attested_by = text_of(object, "attestedBy");
+  return targets;
+}
+
+std::string write_authorized_targets(const AuthorizedTargets& targets) {
+  bj::object object;
+  object["domains"] = to_array(targets.domains);
+  object["cidrs"] = to_array(targets.cidrs);
+  object["attestation"] = targets.attestation;
+  if (targets.attested_at) object["attestedAt"] = to_rfc3339(*targets.attested_at);
+  object["attestedBy"] = targets.attested_by;
+  return json::write(object);
+}
+
+bool domain_covers(std::string_view domain, std::string_view host) {
+  if (domain.empty()) return false;
+  if (host == domain) return true;
+  if (domain.find('.') == std::string_view::npos) return false;
+  return host.size() > domain.size() && host.ends_with(domain) &&
+         host[host.size() - domain.size() - 1] == '.';
+}
+
+}  // namespace carnet::service
