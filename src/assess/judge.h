@@ -1,7 +1,8 @@
 #pragma once
-// From observations to a judgement: assets, score with range, coverage, Mosca, backlog, frameworks. Pure: the same input
-// gives the same output, whatever the order of endpoints. Method: docs/methodology.md; every number is a named constant
-// in assess/method.h with its source. Thread-safe.
+// From observations to a judgement: assets, score with range, coverage, Mosca, backlog, frameworks.
+// Pure: the same input gives the same output, whatever the order of endpoints. Method:
+// docs/methodology.md; every number is a named constant in assess/method.h with its source.
+// Thread-safe.
 
 #include <map>
 #include <optional>
@@ -33,8 +34,9 @@ struct JudgeInput {
 
 [[nodiscard]] inventory::Judgement judge(const JudgeInput& input);
 
-// The sample scenarios (scenarioId + useFixture): endpoints as if observed, marked as samples by the caller.
-// Known: "bank-tls-inventory", "healthcare-insurer-hndl", "gov-contractor-cmmc". nullopt for any other.
+// The sample scenarios (scenarioId + useFixture): endpoints as if observed, marked as samples by
+// the caller. Known: "bank-tls-inventory", "healthcare-insurer-hndl", "gov-contractor-cmmc".
+// nullopt for any other.
 struct Scenario {
   std::string id, name, description;
   std::vector<inventory::Endpoint> endpoints;

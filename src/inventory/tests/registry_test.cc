@@ -63,14 +63,15 @@ TEST(Registry, ShorEstimatesComeWithTheirPaperAndOnlyForWhatShorBreaks) {
   }
 }
 
-// The second source for the classical groups is the system's OpenSSL.
+// The second source for the classical groups is the system's OpenSSL, which takes a code point as
+// TLSEXT_nid_unknown plus it.
 TEST(Registry, ClassicalGroupsBearTheNamesOpenSslKnows) {
   const std::unique_ptr<SSL_CTX, SslDeleter> context(SSL_CTX_new(TLS_method()));
   const std::unique_ptr<SSL, SslDeleter> ssl(SSL_new(context.get()));
   int compared = 0;
   for (const Algorithm& row : builtin_registry().algorithms()) {
     for (const std::uint16_t code : row.tls_groups) {
-      const char* known = SSL_group_to_name(ssl.get(), code);
+      const char* known = SSL_group_to_name(ssl.get(), TLSEXT_nid_unknown | code);
       if (known == nullptr) continue;
       const Algorithm* found = find_by_name(known);
       ASSERT_NE(found, nullptr) << known;

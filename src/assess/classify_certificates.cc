@@ -1,0 +1,159 @@
+// Authentication of a TLS endpoint: one asset per chain, judged by its weakest link.
+#include <fmt/format.h>
+
+#include <map>
+
+#include "assess/classify_internal.h"
+
+namespace carnet::assess {
+namespace {
+
+using inventory::Algorithm;
+using inventory::AssetStatus;
+using inventory::Certificate;
+using inventory::Endpoint;
+using inventory::Exposure;
+using inventory::TlsObservation;
+
+struct Link {
+  AssetStatus status = AssetStatus::kUnknown;
+  std::string what;  // "the RSA key of 1024 bits", "the signature sha1WithRSAEncryption"
+};
+
+// How bad, for choosing the weakest; an unknown link is worse than a safe one and better than a
+// known weakness.
+int badness(AssetStatus status) {
+  switch (status) {
+    case AssetStatus::kBroken:
+      return 3;
+    case AssetStatus::kAtRisk:
+      return 2;
+    case AssetStatus::kUnknown:
+      return 1;
+    case AssetStatus::kSafe:
+      return 0;
+  }
+  return 1;
+}
+
+Link judge_key(const Certificate& certificate, std::string_view owner) {
+  const Algorithm* row = inventory::find_by_name(certificate.key_algorithm);
+  const std::string size =
+      certificate.key_bits > 0 ? fmt::format(" of {} bits", certificate.key_bits) : "";
+  const std::string what =
+      fmt::format("the {} key{} of the {}", certificate.key_algorithm, size, owner);
+  if (row == nullptr) return {AssetStatus::kUnknown, what};
+  const bool short_key = certificate.key_bits > 0 && certificate.key_bits < row->broken_below_bits;
+  return {short_key ? AssetStatus::kBroken : row->status, what};
+}
+
+Link judge_signature(const Certificate& certificate, std::string_view owner) {
+  const Algorithm* row = inventory::find_by_name(certificate.signature_algorithm);
+  const std::string what =
+      fmt::format("the signature {} on the {}", certificate.signature_algorithm, owner);
+  return {row == nullptr ? AssetStatus::kUnknown : row->status, what};
+}
+
+Link weakest_link(const std::vector<const Certificate*>& chain) {
+  Link weakest = judge_key(*chain.front(), "leaf");
+  const auto take = [&weakest](Link link) {
+    if (badness(link.status) > badness(weakest.status)) weakest = std::move(link);
+  };
+  for (const Certificate* certificate : chain) {
+    const std::string owner =
+        certificate->position == 0
+            ? "leaf"
+            : fmt::format("certificate {} of the chain", certificate->position + 1);
+    if (certificate->position > 0) take(judge_key(*certificate, owner));
+    // Nobody relies on the signature that a root makes over itself.
+    const bool root = certificate->position > 0 && certificate->subject == certificate->issuer;
+    if (!root) take(judge_signature(*certificate, owner));
+  }
+  return weakest;
+}
+
+void judge_chain(ClassifiedAsset& result, const std::vector<const Certificate*>& chain) {
+  const Certificate& leaf = *chain.front();
+  const Algorithm* row = inventory::find_by_name(leaf.key_algorithm);
+  const Link weakest = weakest_link(chain);
+  auto& vulnerability = result.asset.vulnerability;
+  vulnerability.status = weakest.status;
+  switch (weakest.status) {
+    case AssetStatus::kBroken:
+      vulnerability.severity = "critical";
+      vulnerability.summary =
+          fmt::format("The chain is only as good as {}, which can be forged today.", weakest.what);
+      if (vulnerability.pqc_replacement.empty()) {
+        vulnerability.pqc_replacement = inventory::find_by_name("RSA")->replacement;
+      }
+      result.causes.push_back({"certificate-weak", "critical",
+                               fmt::format("The weak link is {}.", weakest.what), false});
+      return;
+    case AssetStatus::kAtRisk:
+      vulnerability.severity = "medium";
+      vulnerability.summary = fmt::format(
+          "Rests on {}: it can be forged once a large quantum computer exists, not before, and "
+          "recorded traffic is not affected.",
+          weakest.what);
+      if (vulnerability.pqc_replacement.empty()) {
+        // A post-quantum leaf under a classical authority: the authority has to move, to what the
+        // leaf uses already.
+        vulnerability.pqc_replacement = leaf.key_algorithm;
+      }
+      result.causes.push_back({"certificate-classical", "medium", ""});
+      return;
+    case AssetStatus::kUnknown:
+      vulnerability.severity = "low";
+      vulnerability.summary = fmt::format("Not judged: {} is not in the registry.", weakest.what);
+      return;
+    case AssetStatus::kSafe:
+      vulnerability.severity = "info";
+      vulnerability.summary = "Every key and signature of the chain is post-quantum.";
+      break;
+  }
+  if (row != nullptr && !row->standard) {
+    vulnerability.severity = "low";
+    vulnerability.summary += " " + row->note;
+    result.causes.push_back({"certificate-pre-standard", "low", row->note, false});
+  }
+}
+
+}  // namespace
+
+std::vector<ClassifiedAsset> classify_certificates(const Endpoint& endpoint,
+                                                   const TlsObservation& tls) {
+  std::map<int, std::map<int, const Certificate*>> chains;
+  for (const Certificate& certificate : tls.certificates) {
+    chains[certificate.chain].emplace(certificate.position, &certificate);
+  }
+  std::vector<ClassifiedAsset> assets;
+  for (const auto& [number, by_position] : chains) {
+    if (!by_position.contains(0)) continue;
+    std::vector<const Certificate*> chain;
+    for (const auto& [position, certificate] : by_position) chain.push_back(certificate);
+    ClassifiedAsset result = new_asset(endpoint, "certificate", Exposure::kAuthentication,
+                                       fmt::format("certificate {}", number));
+    result.asset.label = number == 0
+                             ? "Certificate of " + place(endpoint)
+                             : fmt::format("Certificate {} of {}", number + 1, place(endpoint));
+    result.asset.algorithm = chain.front()->key_algorithm;
+    result.asset.key_size = chain.front()->key_bits;
+    if (const Algorithm* row = inventory::find_by_name(chain.front()->key_algorithm)) {
+      describe(result.asset.vulnerability, *row, chain.front()->key_bits);
+    }
+    judge_chain(result, chain);
+    assets.push_back(std::move(result));
+  }
+  if (assets.empty()) {
+    ClassifiedAsset unknown =
+        new_asset(endpoint, "certificate", Exposure::kAuthentication, "certificate 0");
+    unknown.asset.label = "Certificate of " + place(endpoint);
+    unknown.asset.vulnerability.severity = "low";
+    unknown.asset.vulnerability.summary =
+        "The server spoke TLS, but no handshake went far enough to show its certificate.";
+    assets.push_back(std::move(unknown));
+  }
+  return assets;
+}
+
+}  // namespace carnet::assess

@@ -1,0 +1,21 @@
+#pragma once
+// Shared by classify*.cc only.
+
+#include "assess/classify.h"
+
+namespace carnet::assess {
+
+[[nodiscard]] ClassifiedAsset new_asset(const inventory::Endpoint& endpoint, std::string_view kind,
+                                        inventory::Exposure exposure, std::string_view role);
+[[nodiscard]] std::string place(
+    const inventory::Endpoint& endpoint);  // "example.org:443", "[2001:db8::1]:443"
+[[nodiscard]] std::vector<ClassifiedAsset> classify_tls(const inventory::Endpoint& endpoint,
+                                                        const inventory::TlsObservation& tls,
+                                                        bool urgent);
+[[nodiscard]] std::vector<ClassifiedAsset> classify_certificates(
+    const inventory::Endpoint& endpoint, const inventory::TlsObservation& tls);
+[[nodiscard]] std::vector<ClassifiedAsset> classify_ssh(const inventory::Endpoint& endpoint,
+                                                        const inventory::SshObservation& ssh,
+                                                        bool urgent);
+
+}  // namespace carnet::assess

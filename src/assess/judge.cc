@@ -1,0 +1,206 @@
+#include "assess/judge.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <tuple>
+
+#include "assess/backlog.h"
+#include "assess/classify.h"
+#include "assess/frameworks.h"
+#include "assess/method.h"
+#include "assess/mosca.h"
+#include "assess/policy.h"
+#include "assess/score.h"
+
+namespace carnet::assess {
+namespace {
+
+using inventory::Asset;
+using inventory::AssetStatus;
+using inventory::Endpoint;
+using inventory::Exposure;
+using inventory::Judgement;
+
+std::vector<ClassifiedAsset> classify_all(const JudgeInput& input, bool urgent,
+                                          const Policy& policy) {
+  std::vector<ClassifiedAsset> all;
+  for (const Endpoint& endpoint : input.endpoints) {
+    for (ClassifiedAsset& classified : classify(endpoint, urgent)) {
+      Asset& asset = classified.asset;
+      asset.mosca_priority = priority_of(asset.vulnerability.severity, asset.exposure, urgent);
+      for (const Deadline* deadline : deadlines_of(asset, urgent, policy)) {
+        auto& refs = asset.standards_refs;
+        if (std::find(refs.begin(), refs.end(), deadline->title) == refs.end()) {
+          refs.push_back(deadline->title);
+        }
+      }
+      all.push_back(std::move(classified));
+    }
+  }
+  const auto key = [](const ClassifiedAsset& one) {
+    return std::tuple(-one.asset.mosca_priority, std::string_view(one.asset.host), one.asset.port,
+                      one.asset.exposure, std::string_view(one.asset.id),
+                      std::string_view(one.asset.algorithm));
+  };
+  std::sort(all.begin(), all.end(),
+            [&key](const ClassifiedAsset& a, const ClassifiedAsset& b) { return key(a) < key(b); });
+  return all;
+}
+
+inventory::StatusCounts count(const std::vector<ClassifiedAsset>& assets) {
+  inventory::StatusCounts counts;
+  for (const ClassifiedAsset& classified : assets) {
+    ++counts.assets;
+    const auto& vulnerability = classified.asset.vulnerability;
+    if (vulnerability.hndl_exposed) ++counts.hndl_exposed;
+    switch (vulnerability.status) {
+      case AssetStatus::kBroken:
+        ++counts.broken;
+        break;
+      case AssetStatus::kAtRisk:
+        ++counts.at_risk;
+        break;
+      case AssetStatus::kSafe:
+        ++counts.safe;
+        break;
+      case AssetStatus::kUnknown:
+        ++counts.unknown;
+        break;
+    }
+  }
+  return counts;
+}
+
+// Is there a record that someone worked on this asset, whatever the cause was?
+bool has_record(const Asset& asset, const std::map<std::string, RemediationState>& remediation,
+                const Policy& policy) {
+  if (remediation.empty()) return false;
+  return std::any_of(policy.remediation.begin(), policy.remediation.end(),
+                     [&](const RemediationText& text) {
+                       return remediation.contains(remediation_id(asset.id, text.id));
+                     });
+}
+
+std::vector<ScoredAsset> scored_assets(const std::vector<ClassifiedAsset>& assets,
+                                       const JudgeInput& input,
+                                       const std::vector<inventory::BacklogItem>& backlog,
+                                       const Policy& policy) {
+  std::map<std::string_view, double> credit;  // by asset: the least of its items
+  for (const inventory::BacklogItem& item : backlog) {
+    const double value = remediation_credit(item);
+    const auto [entry, fresh] = credit.emplace(item.asset_id, value);
+    if (!fresh) entry->second = std::min(entry->second, value);
+  }
+  std::vector<ScoredAsset> scored;
+  for (const ClassifiedAsset& classified : assets) {
+    const Asset& asset = classified.asset;
+    const auto known = credit.find(asset.id);
+    scored.push_back({.status = asset.vulnerability.status,
+                      .exposure = asset.exposure,
+                      .hndl_exposed = asset.vulnerability.hndl_exposed,
+                      .pq_credit = asset.pq_credit,
+                      .remediation_credit = known == credit.end() ? 0 : known->second,
+                      .remediated = asset.vulnerability.status == AssetStatus::kSafe &&
+                                    has_record(asset, input.remediation, policy)});
+  }
+  return scored;
+}
+
+// For the low end of the range: what could not be judged is taken to be vulnerable.
+std::vector<ScoredAsset> with_assumed(std::vector<ScoredAsset> scored, int unreached) {
+  const auto assume = [](Exposure exposure) {
+    return ScoredAsset{.status = AssetStatus::kAtRisk,
+                       .exposure = exposure,
+                       .hndl_exposed = exposure == Exposure::kKeyEstablishment,
+                       .assumed = true};
+  };
+  for (ScoredAsset& asset : scored) {
+    if (asset.status == AssetStatus::kUnknown) asset = assume(asset.exposure);
+  }
+  static_assert(kAssetsPerUnjudgedEndpoint == 2);
+  for (int i = 0; i < unreached; ++i) {
+    scored.push_back(assume(Exposure::kKeyEstablishment));
+    scored.push_back(assume(Exposure::kAuthentication));
+  }
+  return scored;
+}
+
+std::vector<std::string> make_notes(const JudgeInput& input, const Judgement& judgement) {
+  std::vector<std::string> notes = {
+      "This is an inventory aid and no audit: it shows what the endpoints answered when they were "
+      "asked.",
+      "Looked at: the TLS and SSH endpoints named in the request. Not looked at: stored data, "
+      "backups, "
+      "messages, code signing, VPNs, and anything inside the network that was not named.",
+      "Logical-qubit figures are orders of magnitude from published papers; nobody has built such "
+      "a "
+      "machine.",
+      "Coverage confidence is a heuristic and does not enter the score."};
+  const int unreached = judgement.coverage.requested - judgement.coverage.reached;
+  if (unreached > 0) {
+    notes.push_back(fmt::format(
+        "{} of {} endpoints could not be reached; the low end of the score range counts them as "
+        "vulnerable.",
+        unreached, judgement.coverage.requested));
+  }
+  if (judgement.counts.unknown > 0) {
+    notes.push_back(
+        fmt::format("{} assets could not be judged; each says why. They are left out of the score "
+                    "and counted as "
+                    "vulnerable in the low end of its range.",
+                    judgement.counts.unknown));
+  }
+  const bool any_ssh = std::any_of(input.endpoints.begin(), input.endpoints.end(),
+                                   [](const Endpoint& one) { return one.ssh.has_value(); });
+  if (any_ssh) {
+    notes.emplace_back(
+        "SSH host keys are read from the server's reply; that the server holds the private key is "
+        "not "
+        "proven.");
+  }
+  const auto& defaults = judgement.mosca.parameters.defaults;
+  if (!defaults.empty()) {
+    notes.push_back(
+        fmt::format("These values are Carnet's defaults, not yours: {}.", join_words(defaults)));
+  }
+  return notes;
+}
+
+}  // namespace
+
+Judgement judge(const JudgeInput& input) {
+  const Policy& policy = builtin_policy();
+  Judgement judgement;
+  judgement.method_version = kMethodVersion;
+  judgement.mosca = judge_mosca(input.mosca, input.now);
+  const bool urgent = judgement.mosca.inequality_holds;
+  const std::vector<ClassifiedAsset> assets = classify_all(input, urgent, policy);
+  judgement.counts = count(assets);
+
+  auto& coverage = judgement.coverage;
+  coverage.requested = static_cast<int>(input.endpoints.size());
+  coverage.reached =
+      static_cast<int>(std::count_if(input.endpoints.begin(), input.endpoints.end(),
+                                     [](const Endpoint& one) { return one.reached; }));
+  coverage.confidence = coverage_confidence(judgement.counts.assets - judgement.counts.unknown,
+                                            coverage.reached, coverage.requested);
+
+  judgement.backlog = make_backlog(assets, urgent, input.remediation, policy);
+  const std::vector<ScoredAsset> scored = scored_assets(assets, input, judgement.backlog, policy);
+  if (const auto score = readiness_score(scored, urgent)) {
+    const auto low =
+        readiness_score(with_assumed(scored, coverage.requested - coverage.reached), urgent);
+    judgement.score = round1(*score);
+    judgement.score_high = judgement.score;
+    judgement.score_low = round1(low.value_or(*score));
+    judgement.band = band_of(*judgement.score);
+  }
+  judgement.frameworks = evaluate_frameworks(policy.frameworks, assets, coverage);
+  judgement.notes = make_notes(input, judgement);
+  judgement.assets.reserve(assets.size());
+  for (const ClassifiedAsset& classified : assets) judgement.assets.push_back(classified.asset);
+  return judgement;
+}
+
+}  // namespace carnet::assess
