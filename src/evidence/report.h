@@ -1,5 +1,6 @@
 #pragma once
-// A scan written down. Pure functions of the document: the same document gives the same bytes. Thread-safe.
+// A scan written down. Pure functions of the document: the same document gives the same bytes.
+// Thread-safe.
 
 #include <string>
 
@@ -10,12 +11,14 @@
 
 namespace carnet::evidence {
 
-// The body of GET /pqc/scan/{id} for a finished scan (shape: docs/api.md), without "status" and "progress".
+// The body of GET /pqc/scan/{id} for a finished scan (shape: docs/api.md), without "status" and
+// "progress".
 [[nodiscard]] boost::json::object scan_result(const inventory::ScanDocument& document);
 [[nodiscard]] boost::json::object asset_json(const inventory::Asset& asset);
 // report.json: the whole judgement with schema id and version, in RFC 8785 canonical bytes.
 [[nodiscard]] std::string report_json(const inventory::ScanDocument& document);
-// RFC 4180, CRLF, every field quoted; cells that a spreadsheet would run are prefixed by an apostrophe.
+// RFC 4180, CRLF, every field quoted; cells that a spreadsheet would run are prefixed by an
+// apostrophe.
 [[nodiscard]] std::string assets_csv(const inventory::ScanDocument& document);
 [[nodiscard]] std::string remediation_csv(const inventory::ScanDocument& document);
 // Reads back what scan_result wrote (the store keeps that text); kInternal if it is not ours.

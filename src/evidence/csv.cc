@@ -1,0 +1,129 @@
+// Tables for spreadsheets: RFC 4180, and safe to open.
+#include <fmt/format.h>
+
+#include <array>
+#include <initializer_list>
+#include <string_view>
+
+#include "evidence/report.h"
+#include "inventory/names.h"
+
+namespace carnet::evidence {
+namespace {
+
+using inventory::Asset;
+using inventory::BacklogItem;
+using inventory::ScanDocument;
+
+// What a spreadsheet takes for a formula or a command at the start of a cell, the full-width forms
+// that some of them fold to it among them (U+FF1D = U+FF0B + U+FF0D - U+FF20 @).
+bool looks_like_a_formula(std::string_view cell) {
+  static constexpr std::array<std::string_view, 11> kStarts = {
+      "=", "+", "-", "@", "\t", "\r", "\n", "\uFF1D", "\uFF0B", "\uFF0D", "\uFF20"};
+  for (const std::string_view start : kStarts) {
+    if (cell.starts_with(start)) return true;
+  }
+  return false;
+}
+
+void append_cell(std::string& out, std::string_view cell) {
+  out += '"';
+  if (looks_like_a_formula(cell)) out += '\'';
+  for (const char c : cell) {
+    if (c == '"') out += '"';
+    out += c;
+  }
+  out += '"';
+}
+
+void append_row(std::string& out, std::initializer_list<std::string_view> cells) {
+  bool first = true;
+  for (const std::string_view cell : cells) {
+    if (!first) out += ',';
+    first = false;
+    append_cell(out, cell);
+  }
+  out += "\r\n";
+}
+
+std::string join(const std::vector<std::string>& texts) {
+  std::string joined;
+  for (const std::string& text : texts) {
+    if (!joined.empty()) joined += "; ";
+    joined += text;
+  }
+  return joined;
+}
+
+std::string number(double value) { return fmt::format("{:g}", value); }
+std::string number(std::optional<int> value) {
+  return value ? std::to_string(*value) : std::string();
+}
+
+}  // namespace
+
+std::string assets_csv(const ScanDocument& document) {
+  const std::string sample = document.sample ? "yes" : "no";
+  std::string out;
+  append_row(out, {"scanId",
+                   "sample",
+                   "assetId",
+                   "host",
+                   "port",
+                   "kind",
+                   "exposure",
+                   "label",
+                   "algorithm",
+                   "keySize",
+                   "status",
+                   "hndlExposed",
+                   "severity",
+                   "moscaPriority",
+                   "summary",
+                   "pqcReplacement",
+                   "classicalSecurityBits",
+                   "nistCategory",
+                   "shorLogicalQubits",
+                   "standardsRefs"});
+  for (const Asset& asset : document.judgement.assets) {
+    const auto& vulnerability = asset.vulnerability;
+    append_row(out, {document.scan_id,
+                     sample,
+                     asset.id,
+                     asset.host,
+                     std::to_string(asset.port),
+                     asset.kind,
+                     to_string(asset.exposure),
+                     asset.label,
+                     asset.algorithm,
+                     std::to_string(asset.key_size),
+                     to_string(vulnerability.status),
+                     vulnerability.hndl_exposed ? "yes" : "no",
+                     vulnerability.severity,
+                     number(asset.mosca_priority),
+                     vulnerability.summary,
+                     vulnerability.pqc_replacement,
+                     number(vulnerability.classical_security_bits),
+                     std::to_string(vulnerability.nist_category),
+                     number(vulnerability.shor_logical_qubits),
+                     join(asset.standards_refs)});
+  }
+  return out;
+}
+
+std::string remediation_csv(const ScanDocument& document) {
+  const std::string sample = document.sample ? "yes" : "no";
+  std::string out;
+  append_row(out, {"scanId", "sample", "remediationId", "assetId", "priority", "severity", "title",
+                   "action", "pqcAlgorithm", "effortDays", "deadline", "deadlineSource", "status",
+                   "owner", "targetDate", "standardsRefs"});
+  for (const BacklogItem& item : document.judgement.backlog) {
+    append_row(out, {document.scan_id, sample, item.id, item.asset_id, number(item.priority),
+                     item.severity, item.title, item.action, item.pqc_algorithm,
+                     number(item.effort_days), item.deadline, item.deadline_source, item.status,
+                     item.owner, item.target_date, join(item.standards_refs)});
+  }
+  return out;
+}
+
+}  // namespace carnet::evidence
