@@ -49,7 +49,6 @@ ScanRun::ScanRun(RunContext& context, store::ScanRow row, std::string owner, Tim
     : context_(context),
       row_(std::move(row)),
       owner_(std::move(owner)),
-      engine_(context.dialer, context.clock, context.random, context.limits),
       lease_began_(lease_began),
       started_at_(context.clock.now()),
       started_(context.clock.steady_now()) {}
@@ -151,7 +150,7 @@ Task<void> ScanRun::observe() {
       }
       self->wake_.poke();
     };
-    Task<void> probing = engine_.run(planned_, request_.profile, sink, cancelled_);
+    Task<void> probing = context_.engine.run(planned_, request_.profile, sink, cancelled_);
     boost::asio::co_spawn(strand, std::move(probing), done);
   }
   std::uint64_t seen = wake_.generation();

@@ -28,8 +28,7 @@ struct RunContext {
   const Clock& clock;
   Random& random;
   const Log& log;
-  net::Dialer& dialer;
-  probe::EngineLimits limits;
+  probe::Engine& engine;  // one for all scans: its limits per host hold across them
   ScanWorker::Options options;
   boost::asio::any_io_executor work;  // threads for judging and writing large documents
 };
@@ -73,7 +72,6 @@ class ScanRun : public std::enable_shared_from_this<ScanRun> {
   const std::string owner_;
   StoredRequest request_;
   std::vector<probe::PlannedEndpoint> planned_;
-  probe::Engine engine_;
 
   Signal wake_;
   std::atomic<bool> cancelled_{false};  // tells the engine to begin nothing more

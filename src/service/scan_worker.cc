@@ -29,12 +29,12 @@ struct ScanWorker::State {
   State(store::Database& db, const Clock& clock, Random& random, const Log& log,
         net::Dialer& dialer, probe::EngineLimits limits, Options options)
       : name(random_name(random)),
+        engine(dialer, clock, random, limits),
         context{.db = db,
                 .clock = clock,
                 .random = random,
                 .log = log,
-                .dialer = dialer,
-                .limits = limits,
+                .engine = engine,
                 .options = options,
                 .work = pool.get_executor()} {}
 
@@ -49,6 +49,7 @@ struct ScanWorker::State {
   // One thread: judging is short beside probing, and a burst of ending scans must not take the
   // cores from requests.
   boost::asio::thread_pool pool{1};
+  probe::Engine engine;
   RunContext context;
   Signal wake;
   std::atomic<bool> stopping{false};
