@@ -48,6 +48,8 @@ struct ApiOptions {
   bool access_log = true;                 // one "request" line per answer
 };
 
+struct Site;  // site.h
+
 class Api final : public Handler {
  public:
   Api(ApiDependencies dependencies, ApiOptions options);
@@ -64,10 +66,8 @@ class Api final : public Handler {
   // Where /metrics takes connection counts from; call before the listener starts.
   void set_connection_counts(std::function<Server::Counts()> counts);
 
-  struct Core;
-
  private:
-  std::unique_ptr<Core> core_;
+  std::unique_ptr<Site> site_;
 };
 
 }  // namespace carnet::api

@@ -1,6 +1,7 @@
 #pragma once
-// Requests and responses as plain structs: handlers and pages see these, never Beast. A Request's views point into the
-// connection's buffer and live until the response has been sent. Not shared between threads.
+// Requests and responses as plain structs: handlers and pages see these, never Beast. A Request's
+// views point into the connection's buffer and live until the response has been sent. Not shared
+// between threads.
 
 #include <memory>
 #include <optional>
@@ -25,16 +26,20 @@ struct Header {
 struct Request {
   Method method = Method::kGet;
   std::string_view target;  // as sent
-  std::string_view path;    // without the query; percent-encoding is decoded per segment by the router
-  std::string_view query;   // without '?'
+  std::string_view
+      path;  // without the query; percent-encoding is decoded per segment by the router
+  std::string_view query;  // without '?'
   std::vector<Header> headers;
   std::string_view body;
   net::IpAddress peer;  // the visitor: X-Forwarded-For only from a trusted proxy
   bool https = false;
+  bool forwarded = false;  // a proxy says that it passed this on (whether it is trusted or not)
 
   // The first header of that name (any case), or "".
   [[nodiscard]] std::string_view header(std::string_view name) const;
-  // The decoded value of a query parameter; nullopt if absent or badly encoded.
+  // The number of headers of that name.
+  [[nodiscard]] std::size_t header_count(std::string_view name) const;
+  // The decoded value of the first such query parameter; nullopt if absent or badly encoded.
   [[nodiscard]] std::optional<std::string> query_value(std::string_view name) const;
 };
 
@@ -45,6 +50,11 @@ class BodyStream {
   [[nodiscard]] virtual Task<std::optional<std::string>> next() = 0;
 };
 
+// One path segment or query part with its %XX decoded once; nullopt for a bad escape.
+// `plus_is_space` for queries.
+[[nodiscard]] std::optional<std::string> percent_decode(std::string_view text,
+                                                        bool plus_is_space = false);
+
 struct Response {
   int status = 200;
   std::string content_type = "application/json";
@@ -52,7 +62,9 @@ struct Response {
   std::string body;
   std::shared_ptr<const std::string> shared_body;  // instead of body: many answers, one text
   std::unique_ptr<BodyStream> stream;              // instead of body
-  [[nodiscard]] std::string_view bytes() const { return shared_body ? std::string_view(*shared_body) : body; }
+  [[nodiscard]] std::string_view bytes() const {
+    return shared_body ? std::string_view(*shared_body) : body;
+  }
 };
 
 }  // namespace carnet::api

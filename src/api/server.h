@@ -88,8 +88,9 @@ class Server {
 
   [[nodiscard]] Counts counts() const;
 
+  struct State;  // connection.h
+
  private:
-  struct State;
   std::shared_ptr<State> state_;  // connections hold it too: they may end after the Server
 };
 

@@ -1,0 +1,146 @@
+#pragma once
+// What server.cc (accepting, sweeping) and connection.cc (one client) share. Not for other files:
+// it pulls in Asio.
+//
+// One Core per io_context. Everything in a Core and in its Connections is touched by that context's
+// thread alone; what several cores share is atomic or behind a mutex in Server::State.
+
+#include <mutex>
+#include <unordered_map>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include "api/http_head.h"
+#include "api/server.h"
+
+namespace carnet::api {
+
+class Connection;
+struct Core;
+
+struct AddressHash {
+  std::size_t operator()(const net::IpAddress& address) const {
+    return std::hash<std::string_view>{}(
+        {reinterpret_cast<const char*>(address.bytes.data()), address.bytes.size()});
+  }
+};
+
+struct Server::State {
+  State(Options o, Handler& h, const Log& l) : options(std::move(o)), handler(h), log(l) {}
+
+  const Options options;
+  Handler& handler;
+  const Log& log;
+  std::atomic<bool> draining{false};
+  std::atomic<std::uint64_t> open{0}, accepted{0}, refused{0}, timed_out{0};
+  std::atomic<std::size_t> body_memory{0};
+  std::mutex address_mutex;
+  std::unordered_map<net::IpAddress, std::size_t, AddressHash>
+      per_address;  // open connections; bounded by them
+  std::vector<std::shared_ptr<Core>> cores;
+  std::mutex listen_mutex;
+
+  // False if that address (IPv6: its /64) has as many connections as it may.
+  [[nodiscard]] bool take_address(const net::IpAddress& address);
+  void release_address(const net::IpAddress& address);
+};
+
+struct Core : std::enable_shared_from_this<Core> {
+  Core(std::shared_ptr<Server::State> s, boost::asio::io_context& c)
+      : state(std::move(s)), context(c), sweeper(c) {}
+
+  std::shared_ptr<Server::State> state;
+  boost::asio::io_context& context;
+  boost::asio::steady_timer sweeper;
+  std::vector<boost::asio::ip::tcp::acceptor> acceptors;
+  Connection* first = nullptr;  // doubly linked through the connections
+  SteadyTime now = std::chrono::steady_clock::now();
+  int reserve_fd = -1;  // given up for a moment to refuse a client when no descriptor is left
+  bool stopped = false;
+  std::int64_t date_second = -1;
+  std::string date;
+
+  ~Core();
+  Core(const Core&) = delete;
+  Core& operator=(const Core&) = delete;
+
+  [[nodiscard]] std::string_view date_text();
+};
+
+// Why a connection is kept from its normal course from the start.
+enum class Admission { kWelcome, kTooMany, kTooManyFromAddress };
+
+class Connection {
+ public:
+  Connection(std::shared_ptr<Core> core, boost::asio::ip::tcp::socket socket, net::IpAddress peer,
+             bool counted);
+  ~Connection();
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  // Serves requests until the connection ends; the coroutine owns the connection.
+  [[nodiscard]] static Task<void> run(std::unique_ptr<Connection> self, Admission admission);
+
+  // From the sweeper: ends what has passed its deadline, or is idle when draining.
+  void sweep(SteadyTime now, bool draining);
+  void abort();
+  [[nodiscard]] Connection* next() const { return next_; }
+
+ private:
+  enum class Phase { kIdle, kHead, kBody, kHandling, kWriting, kLingering };
+  enum class Outcome { kOk, kClosed, kRefused };
+  class Parser;
+
+  [[nodiscard]] Task<void> serve();
+  [[nodiscard]] Task<Outcome> read_head();
+  [[nodiscard]] Outcome parse_head();
+  [[nodiscard]] Task<Outcome> read_body();
+  [[nodiscard]] Task<Outcome> read_sized_body(std::size_t limit);
+  [[nodiscard]] Task<Outcome> read_chunked_body(std::size_t limit);
+  [[nodiscard]] Task<bool> send_continue();
+  [[nodiscard]] Task<bool> send(Response response, bool keep_alive);
+  [[nodiscard]] Task<bool> send_stream(std::unique_ptr<BodyStream> stream);
+  [[nodiscard]] Task<bool> write_all(std::string_view first, std::string_view second);
+  [[nodiscard]] Task<void> linger();
+  // 0: closed, failed or timed out.
+  [[nodiscard]] Task<std::size_t> read_some(char* into, std::size_t size);
+  Outcome refuse(ErrorCode code, std::string detail);
+  Outcome refuse(Error error);
+  [[nodiscard]] bool grow_body_memory(std::size_t bytes);
+  void release_body_memory();
+  void enter(Phase phase, std::chrono::milliseconds timeout);
+  void enter(Phase phase);
+  void reset_request();
+
+  std::shared_ptr<Core> core_;
+  Server::State& state_;
+  boost::asio::ip::tcp::socket socket_;
+  net::IpAddress peer_;
+  bool counted_;
+  Connection* next_ = nullptr;
+  Connection* previous_ = nullptr;
+  Phase phase_ = Phase::kIdle;
+  SteadyTime deadline_ = SteadyTime::max();
+  bool timed_out_ = false;
+  bool wants_close_ = false;
+
+  std::unique_ptr<char[]>
+      buffer_;  // received bytes of this request (and of those pipelined behind it)
+  std::size_t capacity_ = 0;
+  std::size_t begin_ = 0, end_ = 0;
+  HeadScanner scanner_;
+  Request request_;
+  Framing framing_;
+  bool http11_ = true;
+  bool keep_alive_ = true;
+  std::unique_ptr<Parser> parser_;
+  std::string body_;     // when it is not whole in buffer_
+  std::string surplus_;  // bytes behind a chunked body: the next request's
+  std::size_t body_memory_ = 0;
+  Error refusal_;
+  std::string out_;
+};
+
+}  // namespace carnet::api

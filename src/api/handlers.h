@@ -1,0 +1,128 @@
+#pragma once
+// The handlers that the route table names, one per operation, grouped as in the docs. Each decodes
+// its request, calls one service function with the tenant first, and encodes the answer. Called by
+// the pipeline only, when every gate is passed.
+
+#include <boost/json.hpp>
+
+#include "api/decode.h"
+#include "api/encode.h"
+#include "api/pipeline.h"
+#include "api/site.h"
+
+namespace carnet::api {
+
+using Answer = Result<Response>;
+
+// handlers_service.cc
+Answer get_health(Site&, Call&);
+Answer get_readiness(Site&, Call&);
+Answer get_metrics(Site&, Call&);
+Answer get_openapi(Site&, Call&);
+Answer get_docs(Site&, Call&);
+Answer get_robots(Site&, Call&);
+Answer get_security_txt(Site&, Call&);
+Answer get_asset(Site&, Call&);
+
+// handlers_admin.cc
+Task<Answer> create_tenant(Site&, Call&);
+Task<Answer> list_tenants(Site&, Call&);
+Task<Answer> create_key(Site&, Call&);
+Task<Answer> list_keys(Site&, Call&);
+Task<Answer> revoke_key(Site&, Call&);
+
+// handlers_tenant.cc
+Task<Answer> get_me(Site&, Call&);
+Task<Answer> get_settings(Site&, Call&);
+Task<Answer> put_settings(Site&, Call&);
+Task<Answer> get_authorized_targets(Site&, Call&);
+Task<Answer> put_authorized_targets(Site&, Call&);
+Task<Answer> list_audit_entries(Site&, Call&);
+
+// handlers_scan.cc
+Task<Answer> create_scan(Site&, Call&);
+Task<Answer> get_scan(Site&, Call&);
+Task<Answer> stream_scan_events(Site&, Call&);
+Task<Answer> cancel_scan(Site&, Call&);
+Task<Answer> persist_scan(Site&, Call&);
+Task<Answer> list_scans(Site&, Call&);
+Task<Answer> get_scan_row(Site&, Call&);
+Task<Answer> delete_scan(Site&, Call&);
+Task<Answer> diff_scans(Site&, Call&);
+Task<Answer> get_report(Site&, Call&);
+Task<Answer> get_report_availability(Site&, Call&);
+Task<Answer> list_inventory(Site&, Call&);
+
+// handlers_knowledge.cc
+Answer list_standards(Site&, Call&);
+Answer list_algorithms(Site&, Call&);
+Answer list_scenarios(Site&, Call&);
+
+// handlers_share.cc
+Task<Answer> create_share(Site&, Call&);
+Task<Answer> list_scan_shares(Site&, Call&);
+Task<Answer> list_shares(Site&, Call&);
+Task<Answer> get_share(Site&, Call&);
+Task<Answer> patch_share(Site&, Call&);
+Task<Answer> revoke_share(Site&, Call&);
+Task<Answer> list_share_views(Site&, Call&);
+
+// handlers_link.cc
+Task<Answer> get_link(Site&, Call&);
+Task<Answer> get_link_report(Site&, Call&);
+
+// ---- Shared by them (handlers_support.cc)
+// ---------------------------------------------------------------------------
+
+// limit and cursor of a list, read and checked. `filter` is whatever else decides which rows come.
+struct ListRequest {
+  int limit = 25;
+  std::string place;  // where the page before ended; "" for the first
+  std::string scope;  // what the cursor is bound to
+};
+[[nodiscard]] Result<ListRequest> list_request(const Site& site, const Call& call,
+                                               std::string_view filter = {}, int limit_max = 100,
+                                               int limit_default = 25);
+// The store is asked for one row more than the page has, which tells whether there is more.
+[[nodiscard]] store::Page page_of(const ListRequest& list);
+
+// Ends a list answer: `items` becomes the named array, with count, nextCursor, hasMore and Link.
+[[nodiscard]] Response list_response(const Site& site, const Call& call, const ListRequest& list,
+                                     std::string_view name, boost::json::array items,
+                                     const std::string& next_place);
+
+// The same for the rows of page_of(list): `encode` gives a row's JSON, `place` what the next page
+// begins behind.
+template <class Row, class Encode, class Place>
+[[nodiscard]] Response rows_response(const Site& site, const Call& call, const ListRequest& list,
+                                     std::string_view name, const std::vector<Row>& rows,
+                                     const Encode& encode, const Place& place) {
+  const auto shown = std::min(rows.size(), static_cast<std::size_t>(list.limit));
+  boost::json::array items;
+  items.reserve(shown);
+  for (std::size_t i = 0; i < shown; ++i) items.push_back(encode(rows[i]));
+  return list_response(
+      site, call, list, name, std::move(items),
+      rows.size() > shown && shown > 0 ? std::string(place(rows[shown - 1])) : std::string());
+}
+
+// Path parameters as ids; kNotFound for what cannot be one.
+template <class IdType>
+[[nodiscard]] Result<IdType> id_param(const Call& call, std::size_t index) {
+  auto id = IdType::parse(call.param(index));
+  if (!id) return make_error(ErrorCode::kNotFound, "There is no object with this id.");
+  return std::move(*id);
+}
+
+// RFC 9110 section 13.1.1: kPreconditionFailed if the request carries If-Match and `current` is not
+// what it names.
+[[nodiscard]] Result<void> check_if_match(const Call& call, const Response& current);
+
+// Content-Disposition and ETag of an artifact, and its bytes.
+[[nodiscard]] Response artifact_response(service::Artifact artifact);
+// The format parameter; kValidationFailed naming it, kNotAcceptable if Accept excludes what it
+// gives.
+[[nodiscard]] Result<service::ArtifactFormat> format_param(const Call& call);
+[[nodiscard]] Result<void> check_accepts(const Call& call, const service::Artifact& artifact);
+
+}  // namespace carnet::api

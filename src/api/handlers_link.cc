@@ -1,0 +1,126 @@
+// What a visitor with a link gets. No key; the pipeline has limited the address and adds the
+// headers of docs/sharing.md.
+
+#include "api/handlers.h"
+#include "base/json.h"
+
+namespace carnet::api {
+namespace {
+
+// Written once per scan: its JSON and how large each download is.
+Task<Result<std::shared_ptr<const LinkFragment>>> fragment_of(
+    Site& site, const ScanId& scan, std::shared_ptr<const service::Overview> overview) {
+  if (auto known = site.fragments.find(scan.str(), overview->result_sha256)) co_return known;
+  auto fragment = std::make_shared<LinkFragment>();
+  fragment->scan_json = json::write(link_scan_json(overview->document));
+  for (const service::ArtifactFormat format : service::available_formats()) {
+    CARNET_CO_TRY(artifact, co_await site.deps.sharing.artifact(scan, format));
+    fragment->downloads.push_back({.format = format, .bytes = artifact->bytes.size()});
+  }
+  fragment->result_sha256 = overview->result_sha256;
+  std::shared_ptr<const LinkFragment> made = std::move(fragment);
+  site.fragments.put(scan.str(), made);
+  co_return made;
+}
+
+void append_downloads(std::string& out, const Site& site, std::string_view token,
+                      std::string_view scope, const LinkFragment& fragment) {
+  out += R"(,"available":[)";
+  bool first = true;
+  for (const LinkFragment::Download& download : fragment.downloads) {
+    if (!service::Sharing::scope_covers(scope, download.format)) continue;
+    const std::string_view name = service::to_string(download.format);
+    out += first ? R"({"format":")" : R"(,{"format":")";
+    first = false;
+    out += name;
+    out += R"(","href":")";
+    out += site.options.public_url;
+    out += "/r/";
+    out += token;
+    out += "/report?format=";
+    out += name;
+    out += R"(","bytes":)";
+    out += fmt::to_string(download.bytes);
+    out += '}';
+  }
+  out += ']';
+}
+
+std::string link_json(const Site& site, const service::OpenLink& link, std::string_view token,
+                      const LinkFragment& fragment) {
+  const store::ShareRow& share = link.share;
+  std::string out;
+  out.reserve(fragment.scan_json.size() + 768);
+  out += R"({"status":"success","scope":")";
+  out += share.scope;
+  out += R"(","recipient":)";
+  json::append_string(out, share.recipient);
+  out += R"(,"issuer":{"name":)";
+  json::append_string(out, share.tenant_name);
+  out += R"(},"expiresAt":")";
+  out += to_rfc3339(share.expires_at);
+  out += R"(","scan":)";
+  out += fragment.scan_json;
+  append_downloads(out, site, token, share.scope, fragment);
+  out += '}';
+  return out;
+}
+
+}  // namespace
+
+Task<Answer> get_link(Site& site, Call& call) {
+  const std::string& token = call.param(0);
+  CARNET_CO_TRY(link, site.deps.sharing.resolve(token));
+  CARNET_CO_TRY(overview, co_await site.deps.sharing.overview(link));
+  const bool html = call.media_type == "text/html";
+  CARNET_CO_TRY(fragment, co_await fragment_of(site, link.share.scan_id, overview));
+  Response response;
+  if (!html) {
+    response.body = link_json(site, link, token, *fragment);
+    co_return response;
+  }
+  std::vector<web::DownloadLink> downloads;
+  for (const LinkFragment::Download& download : fragment->downloads) {
+    if (!service::Sharing::scope_covers(link.share.scope, download.format)) continue;
+    downloads.push_back(
+        {.format = download.format,
+         .href = fmt::format("/r/{}/report?format={}", token, service::to_string(download.format)),
+         .bytes = download.bytes});
+  }
+  response.content_type = "text/html; charset=utf-8";
+  response.body = site.deps.pages.overview(link, *overview, downloads, site.deps.clock.now());
+  co_return response;
+}
+
+Task<Answer> get_link_report(Site& site, Call& call) {
+  CARNET_CO_TRY(link, site.deps.sharing.resolve(call.param(0)));
+  CARNET_CO_TRY(format, format_param(call));
+  if (call.request.method == Method::kHead &&
+      service::Sharing::scope_covers(link.share.scope, format)) {
+    // Looking at the size is no download: nothing is logged.
+    CARNET_CO_TRY(artifact, co_await site.deps.sharing.artifact(link.share.scan_id, format));
+    co_return artifact_response(*artifact);
+  }
+  const std::string visitor = call.request.peer.to_string();
+  CARNET_CO_TRY(artifact, co_await site.deps.sharing.download(link, format, visitor,
+                                                              call.request.header("User-Agent")));
+  CARNET_CO_TRY_VOID(check_accepts(call, artifact));
+  co_return artifact_response(std::move(artifact));
+}
+
+std::shared_ptr<const LinkFragment> LinkFragments::find(const std::string& scan_id,
+                                                        std::string_view result_sha256) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = fragments_.find(scan_id);
+  if (found == fragments_.end() || found->second->result_sha256 != result_sha256) return nullptr;
+  return found->second;
+}
+
+void LinkFragments::put(const std::string& scan_id, std::shared_ptr<const LinkFragment> fragment) {
+  const std::lock_guard lock(mutex_);
+  if (fragments_.size() >= kEntriesMax && !fragments_.contains(scan_id))
+    fragments_.erase(fragments_.begin());
+  fragments_[scan_id] = std::move(fragment);
+}
+
+}  // namespace carnet::api

@@ -1,0 +1,89 @@
+// What a tenant sees and sets of itself.
+
+#include "api/handlers.h"
+#include "service/audit.h"
+
+namespace carnet::api {
+namespace {
+
+boost::json::array entitlements_of(store::Role role) {
+  boost::json::array out{"read"};
+  if (role >= store::Role::kOperator) {
+    out.emplace_back("scan");
+    out.emplace_back("share");
+  }
+  if (role >= store::Role::kAdmin) out.emplace_back("administer");
+  return out;
+}
+
+}  // namespace
+
+Task<Answer> get_me(Site& site, Call& call) {
+  CARNET_CO_TRY(me, co_await site.deps.tenancy.me(call.actor.tenant));
+  const auto& latest = me.latest;
+  const boost::json::object body{
+      {"tenantId", me.tenant.id.str()},
+      {"tenantName", me.tenant.name},
+      {"role", store::to_string(call.actor.role)},
+      {"keyId", call.actor.key.str()},
+      {"entitlements", entitlements_of(call.actor.role)},
+      {"scanCount", me.scan_count},
+      {"latestReadinessScore",
+       latest ? or_null(latest->readiness_score) : boost::json::value(nullptr)},
+      {"latestReadinessBand", latest && !latest->readiness_band.empty()
+                                  ? boost::json::value(latest->readiness_band)
+                                  : boost::json::value(nullptr)},
+      {"latestScanAt", latest ? time_or_null(latest->finished_at) : boost::json::value(nullptr)},
+      {"persistenceEnabled", site.deps.db.persistent()}};
+  co_return json_response(body);
+}
+
+Task<Answer> get_settings(Site& site, Call& call) {
+  CARNET_CO_TRY(settings, co_await site.deps.tenancy.settings(call.actor.tenant));
+  co_return json_response(settings_json(settings));
+}
+
+Task<Answer> put_settings(Site& site, Call& call) {
+  CARNET_CO_TRY(wanted, decode_settings(call.request.body));
+  if (call.request.header_count("If-Match") > 0) {
+    CARNET_CO_TRY(current, co_await site.deps.tenancy.settings(call.actor.tenant));
+    CARNET_CO_TRY_VOID(check_if_match(call, json_response(settings_json(current))));
+  }
+  CARNET_CO_TRY(saved, co_await site.deps.tenancy.put_settings(call.actor, std::move(wanted)));
+  co_return json_response(settings_json(saved));
+}
+
+Task<Answer> get_authorized_targets(Site& site, Call& call) {
+  CARNET_CO_TRY(targets, co_await site.deps.tenancy.authorized_targets(call.actor.tenant));
+  co_return json_response(authorized_targets_json(targets));
+}
+
+Task<Answer> put_authorized_targets(Site& site, Call& call) {
+  CARNET_CO_TRY(wanted, decode_authorized_targets(call.request.body));
+  if (call.request.header_count("If-Match") > 0) {
+    CARNET_CO_TRY(current, co_await site.deps.tenancy.authorized_targets(call.actor.tenant));
+    CARNET_CO_TRY_VOID(check_if_match(call, json_response(authorized_targets_json(current))));
+  }
+  CARNET_CO_TRY(saved,
+                co_await site.deps.tenancy.put_authorized_targets(call.actor, std::move(wanted)));
+  co_return json_response(authorized_targets_json(saved));
+}
+
+Task<Answer> list_audit_entries(Site& site, Call& call) {
+  store::audit::Filter filter;
+  CARNET_CO_TRY(action, query_text(call.request, "action"));
+  CARNET_CO_TRY(since, query_text(call.request, "since"));
+  filter.action_prefix = std::move(action);
+  if (!since.empty()) {
+    filter.since = parse_rfc3339(since);
+    if (!filter.since)
+      co_return query_error("since", "invalid_time", "must be a time such as 2026-11-24T05:30:54Z");
+  }
+  CARNET_CO_TRY(list, list_request(site, call, filter.action_prefix + "\n" + since, 500, 50));
+  CARNET_CO_TRY(rows, co_await service::list_audit(site.deps.db, call.actor.tenant,
+                                                   std::move(filter), page_of(list)));
+  const auto place = [](const store::AuditRow& row) { return row.id.str(); };
+  co_return rows_response(site, call, list, "entries", rows, audit_json, place);
+}
+
+}  // namespace carnet::api

@@ -1,0 +1,193 @@
+// The table itself. Order is the order of the docs.
+
+#include "api/handlers.h"
+
+namespace carnet::api {
+namespace {
+
+constexpr Method kGet = Method::kGet;
+constexpr Method kPost = Method::kPost;
+constexpr Method kPut = Method::kPut;
+constexpr Method kPatch = Method::kPatch;
+constexpr Method kDelete = Method::kDelete;
+
+constexpr std::string_view kJson = "application/json";
+constexpr std::string_view kPaging = "limit,cursor";
+
+// Reads and writes differ in few things, so each has a short form; what is not said is the usual.
+struct Read {
+  std::string_view path, operation_id;
+  Access access;
+  std::string_view tag, response, summary;
+  Handle handle;
+  std::string_view query = "";
+  std::string_view produces = kJson;
+  bool etag = true;
+};
+constexpr Route read(const Read& r) {
+  return {.method = kGet,
+          .path = r.path,
+          .operation_id = r.operation_id,
+          .access = r.access,
+          .body_bytes_max = 0,
+          .rate_cost = 1,
+          .idempotent = false,
+          .etag = r.etag,
+          .tag = r.tag,
+          .request = "",
+          .response = r.response,
+          .produces = r.produces,
+          .success = 200,
+          .summary = r.summary,
+          .query = r.query,
+          .handle = r.handle};
+}
+
+struct Write {
+  Method method;
+  std::string_view path, operation_id;
+  Access access;
+  std::string_view tag, request, response;
+  int success;
+  std::string_view summary;
+  Handle handle;
+  bool idempotent = false;
+};
+constexpr Route write(const Write& w) {
+  return {.method = w.method,
+          .path = w.path,
+          .operation_id = w.operation_id,
+          .access = w.access,
+          .body_bytes_max = w.request.empty() ? 0 : kBodyBytesMax,
+          .rate_cost = 1,
+          .idempotent = w.idempotent,
+          .etag = false,
+          .tag = w.tag,
+          .request = w.request,
+          .response = w.response,
+          .produces = kJson,
+          .success = w.success,
+          .summary = w.summary,
+          .query = "",
+          .handle = w.handle};
+}
+
+constexpr Access kOpen = Access::open();
+constexpr Access kLink = Access::link();
+constexpr Access kViewer = Access::viewer();
+constexpr Access kOperator = Access::operator_role();
+constexpr Access kAdmin = Access::admin();
+constexpr Access kPlatform = Access::platform();
+
+constexpr Route kRoutes[] = {
+    read({"/health", "service.health", kOpen, "service", "Status", "Whether the program runs",
+          get_health}),
+    read({"/healthz", "service.healthz", kOpen, "service", "Status", "Whether the program runs",
+          get_health}),
+    read({"/readyz", "service.ready", kOpen, "service", "Status", "Whether requests can be served",
+          get_readiness, "", kJson, false}),
+    read({"/metrics", "service.metrics", Access::platform_or_loopback(), "service", "",
+          "Metrics for Prometheus", get_metrics, "", "text/plain", false}),
+    read({"/openapi.json", "docs.openapi", kOpen, "docs", "OpenApiDocument",
+          "This interface as OpenAPI 3.1", get_openapi}),
+    read({"/docs", "docs.page", kOpen, "docs", "", "This interface as a page", get_docs, "",
+          "text/html"}),
+    read({"/robots.txt", "docs.robots", kOpen, "docs", "", "What crawlers may read", get_robots, "",
+          "text/plain"}),
+    read({"/.well-known/security.txt", "docs.security", kOpen, "docs", "",
+          "Where to report a weakness (RFC 9116)", get_security_txt, "", "text/plain"}),
+    read({"/assets/{name}", "docs.asset", kOpen, "docs", "",
+          "A style sheet, script or image of the pages", get_asset, "",
+          "text/css, text/javascript, image/svg+xml"}),
+
+    write({kPost, "/admin/tenants", "tenant.create", kPlatform, "admin", "NewTenant", "Tenant", 201,
+           "Create a tenant", create_tenant, true}),
+    read({"/admin/tenants", "tenant.list", kPlatform, "admin", "TenantList", "List the tenants",
+          list_tenants, kPaging}),
+    write({kPost, "/admin/tenants/{tenant_id}/keys", "key.create", kPlatform, "admin", "NewKey",
+           "IssuedKey", 201, "Issue an API key; it is shown this once", create_key, true}),
+    read({"/admin/tenants/{tenant_id}/keys", "key.list", kPlatform, "admin", "KeyList",
+          "List a tenant's keys", list_keys, kPaging}),
+    write({kDelete, "/admin/keys/{key_id}", "key.revoke", kPlatform, "admin", "", "Key", 200,
+           "Revoke a key at once", revoke_key}),
+
+    read({"/tenant/me", "tenant.me", kViewer, "tenant", "Me",
+          "Who this key is, and the tenant at a glance", get_me}),
+    read({"/tenant/settings", "settings.get", kViewer, "tenant", "Settings",
+          "Read the tenant's settings", get_settings}),
+    write({kPut, "/tenant/settings", "settings.update", kAdmin, "tenant", "NewSettings", "Settings",
+           200, "Replace the tenant's settings", put_settings}),
+    read({"/tenant/authorized-targets", "authorized_targets.get", kViewer, "tenant",
+          "AuthorizedTargets", "What this tenant may scan", get_authorized_targets}),
+    write({kPut, "/tenant/authorized-targets", "authorized_targets.update", kAdmin, "tenant",
+           "NewAuthorizedTargets", "AuthorizedTargets", 200, "Replace what this tenant may scan",
+           put_authorized_targets}),
+    read({"/tenant/audit", "audit.list", kAdmin, "tenant", "AuditList", "Who did what",
+          list_audit_entries, "audit_limit,cursor,action,since"}),
+
+    write({kPost, "/pqc/scan", "scan.create", kOperator, "scans", "NewScan", "StartedScan", 202,
+           "Start a scan", create_scan, true}),
+    read({"/pqc/scan/{scan_id}", "scan.get", kViewer, "scans", "Scan",
+          "Read a scan, finished or not", get_scan}),
+    read({"/pqc/scan/{scan_id}/events", "scan.events", kViewer, "scans", "",
+          "Follow a scan's timeline", stream_scan_events, "last_event_id", "text/event-stream",
+          false}),
+    write({kPost, "/pqc/scan/{scan_id}/cancel", "scan.cancel", kOperator, "scans", "",
+           "CancelledScan", 200, "Cancel a scan", cancel_scan}),
+    write({kPost, "/pqc/scan/{scan_id}/persist", "scan.persist", kOperator, "scans", "",
+           "PersistedScan", 200, "Keep a scan beyond the retention time", persist_scan}),
+    read({"/pqc/report/{scan_id}", "report.get", kViewer, "reports", "Report",
+          "Take a scan away as a file", get_report, "format", "application/json, text/csv"}),
+    read({"/pqc/report/{scan_id}/availability", "report.availability", kViewer, "reports",
+          "ReportAvailability", "Which formats are ready", get_report_availability}),
+    read({"/pqc/inventory", "inventory.list", kViewer, "scans", "Inventory",
+          "Every current asset of the tenant", list_inventory, "limit,cursor,kind,status,host"}),
+    read({"/pqc/standards", "standards.list", kViewer, "knowledge", "Standards",
+          "Deadlines and frameworks", list_standards}),
+    read({"/pqc/algorithms", "algorithms.list", kViewer, "knowledge", "Algorithms",
+          "Every algorithm that can be named", list_algorithms}),
+    read({"/pqc/scenarios", "scenarios.list", kViewer, "knowledge", "Scenarios", "Sample scenarios",
+          list_scenarios}),
+
+    read({"/tenant/scans", "scan.list", kViewer, "scans", "ScanList",
+          "List the tenant's scans, newest first", list_scans, kPaging}),
+    read({"/tenant/scans/{scan_id}", "scan.row", kViewer, "scans", "ScanRow", "One row of the list",
+          get_scan_row}),
+    write({kDelete, "/tenant/scans/{scan_id}", "scan.delete", kAdmin, "scans", "", "DeletedScan",
+           200, "Delete a scan with its report and links", delete_scan}),
+    read({"/tenant/scans/{scan_id}/diff", "scan.diff", kViewer, "scans", "ScanDiff",
+          "What changed since another scan", diff_scans, "against"}),
+
+    write({kPost, "/tenant/scans/{scan_id}/share", "share.create", kOperator, "shares", "NewShare",
+           "IssuedShare", 201,
+           "Share a scan by an expiring link; token and url are shown this once", create_share,
+           true}),
+    read({"/tenant/scans/{scan_id}/shares", "share.list_of_scan", kViewer, "shares", "ShareList",
+          "List a scan's links", list_scan_shares, kPaging}),
+    read({"/tenant/shares", "share.list", kViewer, "shares", "ShareList", "List the tenant's links",
+          list_shares, kPaging}),
+    read({"/tenant/shares/{share_id}", "share.get", kViewer, "shares", "Share", "Read a link",
+          get_share}),
+    write({kPatch, "/tenant/shares/{share_id}", "share.update", kOperator, "shares", "SharePatch",
+           "Share", 200, "Change a link's label, recipient or expiry, or pause it", patch_share}),
+    write({kDelete, "/tenant/shares/{share_id}", "share.revoke", kOperator, "shares", "", "Share",
+           200, "Revoke a link at once; its row and log stay", revoke_share}),
+    read({"/tenant/shares/{share_id}/views", "share.views", kViewer, "shares", "ViewList",
+          "A link's access log", list_share_views, kPaging}),
+
+    read({"/r/{token}", "link.overview", kLink, "links", "LinkOverview",
+          "What a link opens; HTML for a browser", get_link, "", "application/json, text/html",
+          false}),
+    read({"/r/{token}/report", "link.report", kLink, "links", "Report",
+          "Download the report behind a link", get_link_report, "format",
+          "application/json, text/csv"}),
+};
+
+static_assert(!std::is_default_constructible_v<Access>, "a row without a role must not compile");
+static_assert(!std::is_default_constructible_v<Route>, "a row must name its role and handler");
+
+}  // namespace
+
+std::span<const Route> all_routes() { return kRoutes; }
+
+}  // namespace carnet::api
