@@ -194,7 +194,7 @@ void append(std::string& out, const bj::value& value, Style style, int depth);
 void new_line(std::string& out, Style style, int depth) {
   if (style.indent < 0) return;
   out += '\n';
-  out.append(static_cast<std::size_t>(style.indent * depth), ' ');
+  out.append(static_cast<std::size_t>(style.indent) * static_cast<std::size_t>(depth), ' ');
 }
 
 void append_object(std::string& out, const bj::object& object, Style style, int depth) {
