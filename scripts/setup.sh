@@ -42,7 +42,8 @@ setup_packages() {
   release=$(setup_release)
   wanted=$(setup_list "$release" "$@" | sort -u)
   installed=$(dpkg-query -W -f '${db:Status-Abbrev} ${Package}\n' | sed -n 's/^[ih]i[^ ]* *//p' | sort -u)
-  missing=$(comm -23 <(printf '%s\n' "$wanted") <(printf '%s\n' "$installed"))
+  # grep's own 1 means that nothing is missing.
+  missing=$(printf '%s\n' "$wanted" | grep -vxF -e "$installed" || [ $? -eq 1 ])
   if [ -z "$missing" ]; then return; fi
   say "installing Debian packages:" "$(printf '%s' "$missing" | tr '\n' ' ')"
   # The names are words without spaces.
