@@ -1,7 +1,5 @@
 #include "service/scans.h"
 
-#include <cmath>
-#include <map>
 #include <unordered_set>
 
 #include <fmt/format.h>
@@ -9,7 +7,7 @@
 
 #include "base/check.h"
 #include "base/json.h"
-#include "evidence/report.h"
+#include "evidence/diff.h"
 #include "service/audit.h"
 #include "service/document.h"
 #include "service/fields.h"
@@ -67,46 +65,6 @@ void add_plan_error(const Error& error, std::string_view field, FieldErrors& bad
   for (const FieldError& fault : error.fields)
     bad.add(fault.field == "targets" || fault.field.empty() ? field : std::string_view(fault.field),
             fault.code, fault.detail);
-}
-
-bool same_asset(const inventory::Asset& a, const inventory::Asset& b) {
-  return a.algorithm == b.algorithm && a.key_size == b.key_size &&
-         a.vulnerability.status == b.vulnerability.status &&
-         a.vulnerability.hndl_exposed == b.vulnerability.hndl_exposed && a.pq_credit == b.pq_credit;
-}
-
-boost::json::object diff_documents(const inventory::ScanDocument& before,
-                                   const inventory::ScanDocument& after) {
-  std::map<std::string_view, const inventory::Asset*> old_assets;
-  for (const inventory::Asset& asset : before.judgement.assets)
-    old_assets.emplace(asset.id, &asset);
-  boost::json::array added, removed, changed;
-  for (const inventory::Asset& asset : after.judgement.assets) {
-    const auto found = old_assets.find(asset.id);
-    if (found == old_assets.end()) {
-      added.emplace_back(evidence::asset_json(asset));
-      continue;
-    }
-    if (!same_asset(*found->second, asset)) {
-      boost::json::object pair;
-      pair["before"] = evidence::asset_json(*found->second);
-      pair["after"] = evidence::asset_json(asset);
-      changed.emplace_back(std::move(pair));
-    }
-    old_assets.erase(found);
-  }
-  for (const inventory::Asset& asset : before.judgement.assets)
-    if (old_assets.contains(asset.id)) removed.emplace_back(evidence::asset_json(asset));
-  boost::json::object out;
-  out["against"] = before.scan_id;
-  out["added"] = std::move(added);
-  out["removed"] = std::move(removed);
-  out["changed"] = std::move(changed);
-  out["scoreDelta"] = nullptr;
-  // Scores have one decimal; so has their difference.
-  if (before.judgement.score && after.judgement.score)
-    out["scoreDelta"] = std::round((*after.judgement.score - *before.judgement.score) * 10) / 10;
-  return out;
 }
 
 Result<ScanId> earlier_scan(store::Connection& connection, const TenantId& tenant,
@@ -329,7 +287,7 @@ Task<Result<boost::json::object>> Scans::diff(TenantId tenant, ScanId id,
     }
     CARNET_TRY(new_one, load_document(connection, id));
     CARNET_TRY(old_one, load_document(connection, other));
-    return diff_documents(old_one.document, new_one.document);
+    return evidence::diff_json(evidence::diff(old_one.document, new_one.document));
   };
   co_return co_await db_.read<boost::json::object>(work);
 }

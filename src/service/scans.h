@@ -86,9 +86,9 @@ class Scans {
   // kConflict: it is already over. A queued scan is over at once, a running one within a second.
   [[nodiscard]] Task<Result<store::ScanRow>> cancel(const Actor& actor, ScanId id);
   [[nodiscard]] Task<Result<store::ScanRow>> pin(const Actor& actor, ScanId id);
-  // {"against", "added", "removed", "changed": [{"before", "after"}], "scoreDelta"}, assets as in
-  // the result. Without `against`: the newest earlier scan that ended in success (samples with
-  // samples). kScanNotFinished: no result yet.
+  // {"against", "added", "removed", "changed", "scoreDelta"} (shape: evidence/diff.h). Without
+  // `against`: the newest earlier scan that ended in success (samples with samples).
+  // kScanNotFinished: one of the two has no result.
   [[nodiscard]] Task<Result<boost::json::object>> diff(TenantId tenant, ScanId id,
                                                        std::optional<ScanId> against);
   [[nodiscard]] Task<Result<std::vector<store::scans::InventoryRow>>> inventory(

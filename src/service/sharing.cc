@@ -8,6 +8,7 @@
 #include "service/audit.h"
 #include "service/document.h"
 #include "service/fields.h"
+#include "service/tenant_json.h"
 #include "store/repositories.h"
 
 namespace carnet::service {
@@ -238,6 +239,11 @@ Result<OpenLink> Sharing::resolve(std::string_view token) {
   if (row->max_views && row->view_count >= *row->max_views)
     return make_error(ErrorCode::kShareLinkExhausted,
                       "This link has been opened as often as it may be.");
+  if (row->tenant_settings != "{}") {  // most have none, and this is the busiest path
+    std::string branding = read_settings(row->tenant_settings).branding_name;
+    if (!branding.empty()) row->tenant_name = std::move(branding);
+  }
+  row->tenant_settings.clear();
   return OpenLink{.share = std::move(*row)};
 }
 

@@ -36,7 +36,8 @@ struct CreatedShare {
 // "active" | "paused" | "expired" | "exhausted" | "revoked"
 [[nodiscard]] std::string_view share_state(const store::ShareRow& row, Timestamp now);
 
-// A genuine, usable link.
+// A genuine, usable link. `share.tenant_name` is what visitors are shown: the branding name if the
+// tenant set one.
 struct OpenLink {
   store::ShareRow share;
 };

@@ -83,7 +83,8 @@ struct ShareRow {
   KeyId created_by;
   Timestamp created_at{}, expires_at{};
   std::optional<Timestamp> revoked_at, last_viewed_at;
-  std::string tenant_name;  // joined by find_by_public_id
+  std::string tenant_name;      // joined by find_by_public_id
+  std::string tenant_settings;  // likewise; JSON text
 };
 
 struct ViewRow {

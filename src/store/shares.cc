@@ -32,12 +32,14 @@ ShareRow read(const Row& row) {
           .expires_at = get_time(row, 16),
           .revoked_at = get_opt_time(row, 17),
           .last_viewed_at = get_opt_time(row, 18),
-          .tenant_name = {}};
+          .tenant_name = {},
+          .tenant_settings = {}};
 }
 
 ShareRow read_with_tenant(const Row& row) {
   ShareRow out = read(row);
   out.tenant_name = get_text(row, 19);
+  out.tenant_settings = get_text(row, 20);
   return out;
 }
 
@@ -74,7 +76,7 @@ Result<std::optional<ShareRow>> find_by_public_id(Connection& db, std::string_vi
   return query_one(
       db,
       "SELECT " CARNET_SHARE_COLUMNS
-      ", t.name FROM shares s JOIN tenants t ON t.id = s.tenant_id WHERE s.public_id = $1",
+      ", t.name, t.settings FROM shares s JOIN tenants t ON t.id = s.tenant_id WHERE s.public_id = $1",
       {public_id}, read_with_tenant);
 }
 
