@@ -26,18 +26,27 @@ std::string describe(std::chrono::milliseconds time) {
 
 std::string describe(const error_code& error) {
   switch (error.value()) {
-    case ECONNREFUSED: return "connection refused";
+    case ECONNREFUSED:
+      return "connection refused";
     case ECONNRESET:
     case EPIPE:
-    case ECONNABORTED: return "connection reset";
-    case ENETUNREACH: return "network unreachable";
-    case EHOSTUNREACH: return "host unreachable";
-    case ETIMEDOUT: return "timed out in the network";
+    case ECONNABORTED:
+      return "connection reset";
+    case ENETUNREACH:
+      return "network unreachable";
+    case EHOSTUNREACH:
+      return "host unreachable";
+    case ETIMEDOUT:
+      return "timed out in the network";
     case EMFILE:
-    case ENFILE: return "this machine has no free file descriptor";
-    case EADDRNOTAVAIL: return "this machine has no free local port";
-    case ECANCELED: return "cancelled";
-    default: return error.message();
+    case ENFILE:
+      return "this machine has no free file descriptor";
+    case EADDRNOTAVAIL:
+      return "this machine has no free local port";
+    case ECANCELED:
+      return "cancelled";
+    default:
+      return error.message();
   }
 }
 

@@ -1,7 +1,8 @@
 #pragma once
-// The only way out. Every outbound byte of Carnet goes through a Dialer; the guarded one resolves a name once, lets every
-// address pass the policy, and connects to a checked address. Objects are created by app/ and outlive their users.
-// A Dialer may be used from any thread; a Connection belongs to the coroutine that dialled it.
+// The only way out. Every outbound byte of Carnet goes through a Dialer; the guarded one resolves a
+// name once, lets every address pass the policy, and connects to a checked address. Objects are
+// created by app/ and outlive their users. A Dialer may be used from any thread; a Connection
+// belongs to the coroutine that dialled it.
 
 #include <chrono>
 #include <cstdint>
@@ -24,9 +25,12 @@ namespace carnet::net {
 class Connection {
  public:
   virtual ~Connection() = default;
-  // At least one byte; 0 means the peer closed in order. A reset is an error whose public_detail is "connection reset".
-  [[nodiscard]] virtual Task<Result<std::size_t>> read_some(std::span<std::uint8_t> into, SteadyTime deadline) = 0;
-  [[nodiscard]] virtual Task<Result<void>> write_all(std::span<const std::uint8_t> data, SteadyTime deadline) = 0;
+  // At least one byte; 0 means the peer closed in order. A reset is an error whose public_detail is
+  // "connection reset".
+  [[nodiscard]] virtual Task<Result<std::size_t>> read_some(std::span<std::uint8_t> into,
+                                                            SteadyTime deadline) = 0;
+  [[nodiscard]] virtual Task<Result<void>> write_all(std::span<const std::uint8_t> data,
+                                                     SteadyTime deadline) = 0;
   [[nodiscard]] virtual IpAddress address() const = 0;
   virtual void close() = 0;  // at once; destruction closes too
 };
@@ -34,34 +38,41 @@ class Connection {
 class Resolver {
  public:
   virtual ~Resolver() = default;
-  // Every address of a name, or the address itself for a literal; public_detail says "no such name", "no address" …
-  [[nodiscard]] virtual Task<Result<std::vector<IpAddress>>> resolve(const std::string& host, SteadyTime deadline) = 0;
+  // Every address of a name, or the address itself for a literal; public_detail says "no such
+  // name", "no address" …
+  [[nodiscard]] virtual Task<Result<std::vector<IpAddress>>> resolve(const std::string& host,
+                                                                     SteadyTime deadline) = 0;
 };
 
-// c-ares with the system's configuration (resolv.conf and hosts file), on a thread of its own that ends with it. Works from
-// any executor. Bounds: 4,096 names in work, 64 addresses a name. Destroy it only when no resolve is pending.
+// c-ares with the system's configuration (resolv.conf and hosts file), on a thread of its own that
+// ends with it. Works from any executor. Bounds: 4,096 names in work, 64 addresses a name. Destroy
+// it only when no resolve is pending.
 [[nodiscard]] std::unique_ptr<Resolver> make_system_resolver();
 
-// Which addresses may be dialled: public space, and special-purpose space only where the operator allowed the block.
+// Which addresses may be dialled: public space, and special-purpose space only where the operator
+// allowed the block.
 class AddressPolicy {
  public:
   // `denied` comes from data/deny_ranges.txt; `allowed` from --allow-targets.
   AddressPolicy(std::vector<Cidr> denied, std::vector<Cidr> allowed)
       : denied_(std::move(denied)), allowed_(std::move(allowed)) {}
   [[nodiscard]] static std::vector<Cidr> special_purpose_ranges();  // the embedded data file
-  // True if dialling is fine. IPv4-mapped, NAT64, 6to4 and Teredo forms are judged by the IPv4 address inside too.
+  // True if dialling is fine. IPv4-mapped, NAT64, 6to4 and Teredo forms are judged by the IPv4
+  // address inside too.
   [[nodiscard]] bool permits(const IpAddress& address) const;
-  // The block that forbids the address (or the IPv4 address inside it); nullopt if dialling is fine.
+  // The block that forbids the address (or the IPv4 address inside it); nullopt if dialling is
+  // fine.
   [[nodiscard]] std::optional<Cidr> denying_block(const IpAddress& address) const;
-  // True only if an operator's --allow-targets block holds it (used to skip the tenant's attestation on own networks).
+  // True only if an operator's --allow-targets block holds it (used to skip the tenant's
+  // attestation on own networks).
   [[nodiscard]] bool explicitly_allowed(const IpAddress& address) const;
 
  private:
   std::vector<Cidr> denied_, allowed_;
 };
 
-// Where this process itself listens. A listener is never dialled, not even if its block is allowed: nobody scans Carnet
-// through Carnet. Thread-safe.
+// Where this process itself listens. A listener is never dialled, not even if its block is allowed:
+// nobody scans Carnet through Carnet. Thread-safe.
 class OwnListeners {
  public:
   // The unspecified address (0.0.0.0, ::) stands for every address of this machine.
@@ -82,16 +93,23 @@ class OwnListeners {
 class Dialer {
  public:
   virtual ~Dialer() = default;
-  // Resolves once; the addresses, every one of which passed the policy. kTargetNotAuthorized if one does not pass.
-  [[nodiscard]] virtual Task<Result<std::vector<IpAddress>>> resolve_checked(const std::string& host, SteadyTime deadline) = 0;
-  // Connects to an address that is checked again. kUnavailable with "connection refused", "timed out after 3 s", …
-  [[nodiscard]] virtual Task<Result<std::unique_ptr<Connection>>> dial(IpAddress address, std::uint16_t port,
-                                                                        SteadyTime deadline) = 0;
+  // Resolves once; the addresses, every one of which passed the policy. kTargetNotAuthorized if one
+  // does not pass.
+  [[nodiscard]] virtual Task<Result<std::vector<IpAddress>>> resolve_checked(
+      const std::string& host, SteadyTime deadline) = 0;
+  // Connects to an address that is checked again. kUnavailable with "connection refused", "timed
+  // out after 3 s", …
+  [[nodiscard]] virtual Task<Result<std::unique_ptr<Connection>>> dial(IpAddress address,
+                                                                       std::uint16_t port,
+                                                                       SteadyTime deadline) = 0;
 };
 
-// All arguments outlive the dialer. `own` may be null (a command line without a server). The executor that awaits must
-// run one handler at a time (a single-threaded io_context or a strand): the connection's timer and socket share it.
-[[nodiscard]] std::unique_ptr<Dialer> make_guarded_dialer(Resolver& resolver, const AddressPolicy& policy,
-                                                          const Clock& clock, const OwnListeners* own = nullptr);
+// All arguments outlive the dialer. `own` may be null (a command line without a server). The
+// executor that awaits must run one handler at a time (a single-threaded io_context or a strand):
+// the connection's timer and socket share it.
+[[nodiscard]] std::unique_ptr<Dialer> make_guarded_dialer(Resolver& resolver,
+                                                          const AddressPolicy& policy,
+                                                          const Clock& clock,
+                                                          const OwnListeners* own = nullptr);
 
 }  // namespace carnet::net

@@ -59,10 +59,10 @@ std::optional<Cidr> Cidr::parse(std::string_view text) {
   Cidr out{*base, 128};
   if (slash == std::string_view::npos) return out;
   const std::string_view digits = text.substr(slash + 1);
-  const bool plain = !digits.empty() && digits.size() <= 3 &&
-                     std::all_of(digits.begin(), digits.end(),
-                                 [](char c) { return c >= '0' && c <= '9'; }) &&
-                     (digits.size() == 1 || digits.front() != '0');
+  const bool plain =
+      !digits.empty() && digits.size() <= 3 &&
+      std::all_of(digits.begin(), digits.end(), [](char c) { return c >= '0' && c <= '9'; }) &&
+      (digits.size() == 1 || digits.front() != '0');
   if (!plain) return std::nullopt;
   int bits = 0;
   std::from_chars(digits.data(), digits.data() + digits.size(), bits);

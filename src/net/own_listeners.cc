@@ -13,8 +13,8 @@ bool is_unspecified(const IpAddress& address) {
 }
 
 bool is_loopback(const IpAddress& address) {
-  static constexpr auto kOne = std::array<std::uint8_t, 16>{0, 0, 0, 0, 0, 0, 0, 0,
-                                                            0, 0, 0, 0, 0, 0, 0, 1};
+  static constexpr auto kOne =
+      std::array<std::uint8_t, 16>{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1};
   return address.bytes == kOne || (address.is_v4() && address.bytes[12] == 127);
 }
 

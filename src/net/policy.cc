@@ -67,8 +67,8 @@ std::optional<Cidr> AddressPolicy::denying_block(const IpAddress& address) const
   };
   if (const Cidr* block = denied_by(address)) return *block;
   // ::1 and :: look like IPv4-compatible forms of 0.0.0.0/8; once allowed as themselves, they are.
-  if (find_block(allowed_, address) != nullptr && starts_with(address, {0, 0, 0, 0, 0, 0, 0, 0, 0,
-                                                                         0, 0, 0, 0, 0, 0})) {
+  if (find_block(allowed_, address) != nullptr &&
+      starts_with(address, {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0})) {
     return std::nullopt;
   }
   for (const IpAddress& inner : inner_addresses(address)) {

@@ -44,15 +44,24 @@ tl::unexpected<Error> unavailable(std::string detail, std::string internal = {})
 
 Result<Addresses> to_result(int status, const ares_addrinfo* info) {
   switch (status) {
-    case ARES_SUCCESS: break;
-    case ARES_ENOTFOUND: return unavailable("no such name");
-    case ARES_ENODATA: return unavailable("the name has no address");
-    case ARES_EBADNAME: return unavailable("not a name that DNS can hold");
-    case ARES_ETIMEOUT: return unavailable("the name server did not answer");
-    case ARES_ECONNREFUSED: return unavailable("the name server could not be reached");
-    case ARES_ESERVFAIL: return unavailable("the name server failed on this name");
-    case ARES_EREFUSED: return unavailable("the name server refused to answer");
-    default: return unavailable("the name could not be resolved", ares_strerror(status));
+    case ARES_SUCCESS:
+      break;
+    case ARES_ENOTFOUND:
+      return unavailable("no such name");
+    case ARES_ENODATA:
+      return unavailable("the name has no address");
+    case ARES_EBADNAME:
+      return unavailable("not a name that DNS can hold");
+    case ARES_ETIMEOUT:
+      return unavailable("the name server did not answer");
+    case ARES_ECONNREFUSED:
+      return unavailable("the name server could not be reached");
+    case ARES_ESERVFAIL:
+      return unavailable("the name server failed on this name");
+    case ARES_EREFUSED:
+      return unavailable("the name server refused to answer");
+    default:
+      return unavailable("the name could not be resolved", ares_strerror(status));
   }
   Addresses out;
   for (const ares_addrinfo_node* node = info->nodes; node != nullptr; node = node->ai_next) {
@@ -106,7 +115,7 @@ class AresResolver final : public Resolver {
       auto shared = std::make_shared<decltype(handler)>(std::move(handler));
       enqueue(host, deadline, [work, shared](Result<Addresses> result) {
         auto deliver = [shared, result = std::move(result)]() mutable {
-          std::move(*shared)(std::move(result));
+          std::move (*shared)(std::move(result));
         };
         asio::post(work, std::move(deliver));
       });
@@ -141,8 +150,11 @@ class AresResolver final : public Resolver {
   }
 
   static void on_answer(void* arg, int status, int /*timeouts*/, ares_addrinfo* info) {
-    const std::unique_ptr<ares_addrinfo, void (*)(ares_addrinfo*)> owner(
-        info, [](ares_addrinfo* p) { if (p != nullptr) ares_freeaddrinfo(p); });
+    const std::unique_ptr<ares_addrinfo, void (*)(ares_addrinfo*)> owner(info,
+                                                                         [](ares_addrinfo* p) {
+                                                                           if (p != nullptr)
+                                                                             ares_freeaddrinfo(p);
+                                                                         });
     auto* query = static_cast<Query*>(arg);
     if (query->done) std::exchange(query->done, nullptr)(to_result(status, info));
     query->finished = true;
@@ -166,7 +178,8 @@ class AresResolver final : public Resolver {
     options.sock_state_cb = on_socket_state;
     options.sock_state_cb_data = this;
     ares_channel channel = nullptr;
-    const int mask = ARES_OPT_LOOKUPS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB;
+    const int mask =
+        ARES_OPT_LOOKUPS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB;
     return ares_init_options(&channel, &options, mask) == ARES_SUCCESS ? channel : nullptr;
   }
 
@@ -248,10 +261,10 @@ class AresResolver final : public Resolver {
 
   int wake_ = -1;
   std::mutex mutex_;
-  bool stopping_ = false;                  // guarded by mutex_
-  std::vector<Query> incoming_;            // guarded by mutex_
-  std::size_t active_count_ = 0;           // guarded by mutex_
-  std::list<Query> active_;                // the thread's own; stable addresses for c-ares
+  bool stopping_ = false;                   // guarded by mutex_
+  std::vector<Query> incoming_;             // guarded by mutex_
+  std::size_t active_count_ = 0;            // guarded by mutex_
+  std::list<Query> active_;                 // the thread's own; stable addresses for c-ares
   std::map<ares_socket_t, short> sockets_;  // the thread's own
   std::thread thread_;
 };

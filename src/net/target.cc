@@ -43,8 +43,7 @@ std::string percent_decode(std::string_view text) {
     return low >= 'a' && low <= 'f' ? low - 'a' + 10 : -1;
   };
   for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '%' && i + 2 < text.size() && hex(text[i + 1]) >= 0 &&
-        hex(text[i + 2]) >= 0) {
+    if (text[i] == '%' && i + 2 < text.size() && hex(text[i + 1]) >= 0 && hex(text[i + 2]) >= 0) {
       out += static_cast<char>(hex(text[i + 1]) * 16 + hex(text[i + 2]));
       i += 2;
     } else {
@@ -103,9 +102,8 @@ bool ends_in_number(std::string_view host) {
 // UTS 46 to A-labels (non-transitional), by libidn2.
 Result<std::string> to_a_labels(const std::string& host) {
   std::uint8_t* raw = nullptr;
-  const int status =
-      idn2_lookup_u8(reinterpret_cast<const std::uint8_t*>(host.c_str()), &raw,
-                     IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL);
+  const int status = idn2_lookup_u8(reinterpret_cast<const std::uint8_t*>(host.c_str()), &raw,
+                                    IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL);
   const std::unique_ptr<std::uint8_t, void (*)(void*)> owner(raw, idn2_free);
   if (status != IDN2_OK) {
     return refuse("is not a valid international domain name (" +
@@ -142,8 +140,7 @@ Result<std::string> parse_host(std::string_view text) {
   if (text.empty()) return refuse("must name a host, such as example.org or example.org:443");
   if (!is_valid_utf8(text)) return refuse("must be valid UTF-8");
   std::string host = to_lower_ascii(text);
-  const bool ascii =
-      std::all_of(host.begin(), host.end(), [](char c) { return (c & 0x80) == 0; });
+  const bool ascii = std::all_of(host.begin(), host.end(), [](char c) { return (c & 0x80) == 0; });
   if (!ascii || host.find("xn--") != std::string::npos) {
     CARNET_TRY(mapped, to_a_labels(host));
     host = to_lower_ascii(mapped);

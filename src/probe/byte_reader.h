@@ -1,6 +1,7 @@
 #pragma once
-// A bounded cursor over bytes from a stranger. A read past the end gives nullopt and leaves the cursor where it is. Views
-// point into the caller's buffer. A value type; no thread-safety concerns.
+// A bounded cursor over bytes from a stranger. A read past the end gives nullopt and leaves the
+// cursor where it is. Views point into the caller's buffer. A value type; no thread-safety
+// concerns.
 
 #include <cstdint>
 #include <optional>

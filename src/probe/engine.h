@@ -1,12 +1,14 @@
 #pragma once
-// Runs the probes of one scan: many endpoints at once, bounded in all and per host, each with a deadline that holds
-// whatever the server does. Memory does not grow with the number of endpoints beyond what the sink keeps.
-// The engine may run several scans at once on several executors; it owns nothing but its limits.
+// Runs the probes of one scan: many endpoints at once, bounded in all and per host, each with a
+// deadline that holds whatever the server does. Memory does not grow with the number of endpoints
+// beyond what the sink keeps. The engine may run several scans at once on several executors; it
+// owns nothing but its limits.
 
 #include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -39,32 +41,35 @@ struct PlannedEndpoint {
 
 struct PlanRequest {
   std::vector<net::Target> targets;
-  std::vector<std::string> kinds;        // empty: by port
-  std::vector<std::uint16_t> ports;      // empty: the target's own, else 443
+  std::vector<std::string> kinds;    // empty: by port
+  std::vector<std::uint16_t> ports;  // empty: the target's own, else 443
   std::size_t endpoints_max = 10000;
 };
 
-// Expands CIDR blocks and ports to endpoints without duplicates, in the order given. kValidationFailed ("targets") when
-// it would pass endpoints_max or a kind is unknown.
+// Expands CIDR blocks and ports to endpoints without duplicates, in the order given.
+// kValidationFailed ("targets") when it would pass endpoints_max or a kind is unknown.
 [[nodiscard]] Result<std::vector<PlannedEndpoint>> plan(const PlanRequest& request);
 
 class Engine {
  public:
-  using Sink = std::function<void(inventory::Endpoint)>;  // called on the caller's executor, one at a time
+  using Sink =
+      std::function<void(inventory::Endpoint)>;  // called on the caller's executor, one at a time
 
-  Engine(net::Dialer& dialer, const Clock& clock, Random& random, EngineLimits limits)
-      : dialer_(dialer), clock_(clock), random_(random), limits_(limits) {}
+  // The three references outlive the engine; `dialer` is the guarded one.
+  Engine(net::Dialer& dialer, const Clock& clock, Random& random, EngineLimits limits);
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+  ~Engine();
 
-  // Probes every endpoint and hands each to `sink` as it is done (reached or not). Returns when all are done, or soon
-  // after `cancelled` became true (endpoints not begun are then not handed over). Endpoint ids are "ep_1" … in plan order.
-  [[nodiscard]] Task<void> run(std::vector<PlannedEndpoint> endpoints, inventory::Profile profile, Sink sink,
-                               const std::atomic<bool>& cancelled);
+  // Probes every endpoint and hands each to `sink` as it is done (reached or not). Returns when all
+  // are done, or soon after `cancelled` became true (endpoints not begun are then not handed over).
+  // Endpoint ids are "ep_1" … in plan order.
+  [[nodiscard]] Task<void> run(std::vector<PlannedEndpoint> endpoints, inventory::Profile profile,
+                               Sink sink, const std::atomic<bool>& cancelled);
 
  private:
-  net::Dialer& dialer_;
-  const Clock& clock_;
-  Random& random_;
-  EngineLimits limits_;
+  struct Shared;  // limits, trust store, handshake client
+  std::unique_ptr<const Shared> shared_;
 };
 
 }  // namespace carnet::probe

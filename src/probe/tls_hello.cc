@@ -116,7 +116,8 @@ Bytes build_client_hello(const HelloSpec& spec, Random& random) {
   Bytes message{1};  // client_hello
   put_vector(message, 3, body);
   Bytes record{22};  // handshake
-  // RFC 8446 section 5.1: 0x0301 on the first flight, for servers that mind; SSL 3.0 only in its own.
+  // RFC 8446 section 5.1: 0x0301 on the first flight, for servers that mind; SSL 3.0 only in its
+  // own.
   put(record, 2, spec.legacy_version == kSsl30 ? kSsl30 : kTls10);
   put_vector(record, 2, message);
   return record;
@@ -124,13 +125,13 @@ Bytes build_client_hello(const HelloSpec& spec, Random& random) {
 
 const std::vector<std::uint16_t>& all_signature_schemes() {
   static const std::vector<std::uint16_t> kSchemes{
-      0x0904, 0x0905, 0x0906,  // ML-DSA
+      0x0904, 0x0905, 0x0906,                                          // ML-DSA
       0x0403, 0x0503, 0x0603, 0x0807, 0x0808, 0x081A, 0x081B, 0x081C,  // ECDSA, EdDSA, brainpool
       0x0804, 0x0805, 0x0806, 0x0809, 0x080A, 0x080B,                  // RSA-PSS
       0x0401, 0x0501, 0x0601, 0x0708,                                  // RSA PKCS #1, SM2
       0x0911, 0x0912, 0x0913, 0x0914, 0x0915, 0x0916,                  // SLH-DSA
-      0x0917, 0x0918, 0x0919, 0x091A, 0x091B, 0x091C,
-      0x0303, 0x0301, 0x0203, 0x0201, 0x0402, 0x0202};  // SHA-224, SHA-1 and DSA, for old servers
+      0x0917, 0x0918, 0x0919, 0x091A, 0x091B, 0x091C, 0x0303, 0x0301,
+      0x0203, 0x0201, 0x0402, 0x0202};  // SHA-224, SHA-1 and DSA, for old servers
   return kSchemes;
 }
 

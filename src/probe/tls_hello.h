@@ -1,7 +1,7 @@
 #pragma once
-// ClientHello messages written by hand, because no library sends the ones that make a server show its whole hand: without
-// key shares, with groups it does not know, with one suite only. Pure functions. RFC 8446 section 4.1.2, RFC 5246
-// section 7.4.1.2.
+// ClientHello messages written by hand, because no library sends the ones that make a server show
+// its whole hand: without key shares, with groups it does not know, with one suite only. Pure
+// functions. RFC 8446 section 4.1.2, RFC 5246 section 7.4.1.2.
 
 #include <cstdint>
 #include <string>
@@ -21,21 +21,24 @@ inline constexpr std::uint16_t kSsl30 = 0x0300;
 
 struct HelloSpec {
   std::uint16_t legacy_version = kTls12;
-  std::vector<std::uint16_t> versions;  // supported_versions; empty: the extension is left out (TLS 1.2 and older)
+  std::vector<std::uint16_t>
+      versions;  // supported_versions; empty: the extension is left out (TLS 1.2 and older)
   std::vector<std::uint16_t> suites;
   std::vector<std::uint16_t> groups;             // supported_groups; empty: left out
   std::vector<std::uint16_t> signature_schemes;  // empty: left out
-  bool empty_key_share = false;                  // TLS 1.3: the server must answer with a HelloRetryRequest
-  std::string server_name;                       // empty: no SNI
+  bool empty_key_share = false;  // TLS 1.3: the server must answer with a HelloRetryRequest
+  std::string server_name;       // empty: no SNI
   std::vector<std::string> alpn;
-  std::size_t pad_to_bytes = 0;  // padding extension (RFC 7685) up to this length of the handshake message
-  bool extensions = true;        // false: none at all, as SSL 3.0 wants
+  std::size_t pad_to_bytes =
+      0;  // padding extension (RFC 7685) up to this length of the handshake message
+  bool extensions = true;  // false: none at all, as SSL 3.0 wants
 };
 
 // One TLS record holding the whole message. Random bytes are drawn from `random`.
 [[nodiscard]] Bytes build_client_hello(const HelloSpec& spec, Random& random);
 
-// Signature schemes that a probe offers: post-quantum ones first, so that servers with only such certificates answer.
+// Signature schemes that a probe offers: post-quantum ones first, so that servers with only such
+// certificates answer.
 [[nodiscard]] const std::vector<std::uint16_t>& all_signature_schemes();
 
 }  // namespace carnet::probe

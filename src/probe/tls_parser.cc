@@ -6,14 +6,18 @@
 namespace carnet::probe {
 namespace {
 
-constexpr std::size_t kAnswerBytesMax = 256 * 1024;
 constexpr std::size_t kMessageBytesMax = 128 * 1024;
 constexpr std::size_t kRecordBytesMax = 16384 + 2048;  // RFC 5246 section 6.2.3
 constexpr std::size_t kCertificatesMax = 32;
 constexpr std::size_t kExtensionsMax = 64;
 constexpr int kMessagesMax = 32;
 
-enum ContentType : std::uint8_t { kChangeCipherSpec = 20, kAlert = 21, kHandshake = 22, kData = 23 };
+enum ContentType : std::uint8_t {
+  kChangeCipherSpec = 20,
+  kAlert = 21,
+  kHandshake = 22,
+  kData = 23
+};
 enum MessageType : std::uint8_t {
   kHelloRequest = 0,
   kServerHello = 2,
@@ -55,44 +59,82 @@ std::string other_protocol(std::span<const std::uint8_t> data) {
 
 std::string alert_name(std::uint8_t description) {
   switch (description) {
-    case 0: return "close_notify";
-    case 10: return "unexpected_message";
-    case 20: return "bad_record_mac";
-    case 21: return "decryption_failed";
-    case 22: return "record_overflow";
-    case 30: return "decompression_failure";
-    case 40: return "handshake_failure";
-    case 41: return "no_certificate";
-    case 42: return "bad_certificate";
-    case 43: return "unsupported_certificate";
-    case 44: return "certificate_revoked";
-    case 45: return "certificate_expired";
-    case 46: return "certificate_unknown";
-    case 47: return "illegal_parameter";
-    case 48: return "unknown_ca";
-    case 49: return "access_denied";
-    case 50: return "decode_error";
-    case 51: return "decrypt_error";
-    case 52: return "too_many_cids_requested";
-    case 60: return "export_restriction";
-    case 70: return "protocol_version";
-    case 71: return "insufficient_security";
-    case 80: return "internal_error";
-    case 86: return "inappropriate_fallback";
-    case 90: return "user_canceled";
-    case 100: return "no_renegotiation";
-    case 109: return "missing_extension";
-    case 110: return "unsupported_extension";
-    case 111: return "certificate_unobtainable";
-    case 112: return "unrecognized_name";
-    case 113: return "bad_certificate_status_response";
-    case 114: return "bad_certificate_hash_value";
-    case 115: return "unknown_psk_identity";
-    case 116: return "certificate_required";
-    case 117: return "general_error";
-    case 120: return "no_application_protocol";
-    case 121: return "ech_required";
-    default: return "alert " + std::to_string(description);
+    case 0:
+      return "close_notify";
+    case 10:
+      return "unexpected_message";
+    case 20:
+      return "bad_record_mac";
+    case 21:
+      return "decryption_failed";
+    case 22:
+      return "record_overflow";
+    case 30:
+      return "decompression_failure";
+    case 40:
+      return "handshake_failure";
+    case 41:
+      return "no_certificate";
+    case 42:
+      return "bad_certificate";
+    case 43:
+      return "unsupported_certificate";
+    case 44:
+      return "certificate_revoked";
+    case 45:
+      return "certificate_expired";
+    case 46:
+      return "certificate_unknown";
+    case 47:
+      return "illegal_parameter";
+    case 48:
+      return "unknown_ca";
+    case 49:
+      return "access_denied";
+    case 50:
+      return "decode_error";
+    case 51:
+      return "decrypt_error";
+    case 52:
+      return "too_many_cids_requested";
+    case 60:
+      return "export_restriction";
+    case 70:
+      return "protocol_version";
+    case 71:
+      return "insufficient_security";
+    case 80:
+      return "internal_error";
+    case 86:
+      return "inappropriate_fallback";
+    case 90:
+      return "user_canceled";
+    case 100:
+      return "no_renegotiation";
+    case 109:
+      return "missing_extension";
+    case 110:
+      return "unsupported_extension";
+    case 111:
+      return "certificate_unobtainable";
+    case 112:
+      return "unrecognized_name";
+    case 113:
+      return "bad_certificate_status_response";
+    case 114:
+      return "bad_certificate_hash_value";
+    case 115:
+      return "unknown_psk_identity";
+    case 116:
+      return "certificate_required";
+    case 117:
+      return "general_error";
+    case 120:
+      return "no_application_protocol";
+    case 121:
+      return "ech_required";
+    default:
+      return "alert " + std::to_string(description);
   }
 }
 
@@ -106,9 +148,9 @@ TlsServerParser::State TlsServerParser::fail(std::string why) {
 
 TlsServerParser::State TlsServerParser::feed(std::span<const std::uint8_t> data) {
   if (state_ != State::kNeedMore || data.empty()) return state_;
-  // Byte by byte up to a record's end would be slow; whole chunks are held, never more than the
-  // bound in all.
-  if (data.size() > kAnswerBytesMax - bytes_read_) return fail("answer over 256 KiB");
+  if (data.size() > answer_bytes_max_ - bytes_read_) {
+    return fail("answer over " + std::to_string(answer_bytes_max_ / 1024) + " KiB");
+  }
   bytes_read_ += data.size();
   records_.insert(records_.end(), data.begin(), data.end());
   take_records();
@@ -174,8 +216,8 @@ void TlsServerParser::take_messages() {
   std::size_t at = 0;
   while (state_ == State::kNeedMore && messages_buffer_.size() - at >= 4) {
     const std::uint8_t* head = messages_buffer_.data() + at;
-    const std::size_t length = static_cast<std::size_t>(head[1]) << 16 |
-                               static_cast<std::size_t>(head[2]) << 8 | head[3];
+    const std::size_t length =
+        static_cast<std::size_t>(head[1]) << 16 | static_cast<std::size_t>(head[2]) << 8 | head[3];
     if (length > kMessageBytesMax) {
       fail("handshake message over 128 KiB");
       return;
@@ -227,8 +269,10 @@ void TlsServerParser::take_message(std::uint8_t type, std::span<const std::uint8
       }
       return;
     case kCertificateRequest:
-    case kCertificateStatus: return;
-    default: fail("unexpected handshake message " + std::to_string(type));
+    case kCertificateStatus:
+      return;
+    default:
+      fail("unexpected handshake message " + std::to_string(type));
   }
 }
 
@@ -260,7 +304,8 @@ bool TlsServerParser::take_server_hello(std::span<const std::uint8_t> body) {
   return true;
 }
 
-bool TlsServerParser::take_hello_extensions(std::span<const std::uint8_t> list, ServerHello& hello) {
+bool TlsServerParser::take_hello_extensions(std::span<const std::uint8_t> list,
+                                            ServerHello& hello) {
   constexpr std::uint16_t kAlpn = 16, kSupportedVersions = 43, kKeyShare = 51;
   ByteReader in(list);
   std::vector<std::uint16_t> seen;

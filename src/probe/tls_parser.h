@@ -1,8 +1,9 @@
 #pragma once
-// Reads what a TLS server sends in the clear after a ClientHello: alert, HelloRetryRequest, ServerHello, and up to TLS 1.2
-// Certificate and ServerKeyExchange. Pure: bytes go in, in any chunking, and facts come out; no I/O and no clock, so a fuzz
-// target drives it directly. One parser per connection, one thread. Bounds: 256 KiB in all, 128 KiB a message, 32
-// certificates, 32 messages; records and lists are length-checked. RFC 8446 section 4, RFC 5246 section 7.4.
+// Reads what a TLS server sends in the clear after a ClientHello: alert, HelloRetryRequest,
+// ServerHello, and up to TLS 1.2 Certificate and ServerKeyExchange. Pure: bytes go in, in any
+// chunking, and facts come out; no I/O and no clock, so a fuzz target drives it directly. One
+// parser per connection, one thread. Bounds: 256 KiB in all, 128 KiB a message, 32 certificates, 32
+// messages; records and lists are length-checked. RFC 8446 section 4, RFC 5246 section 7.4.
 
 #include <cstdint>
 #include <optional>
@@ -27,12 +28,13 @@ struct ServerHello {
   std::uint16_t suite = 0;
   std::optional<std::uint16_t> key_share_group;  // of a HelloRetryRequest or ServerHello
   std::string alpn;
-  bool downgrade_marker = false;  // RFC 8446 section 4.1.3: the server could do TLS 1.3 (or 1.2) and chose not to
+  bool downgrade_marker =
+      false;  // RFC 8446 section 4.1.3: the server could do TLS 1.3 (or 1.2) and chose not to
 };
 
 struct ServerKeyExchange {
-  std::optional<std::uint16_t> group;  // ECDHE with a named curve
-  int dh_bits = 0;                     // DHE
+  std::optional<std::uint16_t> group;             // ECDHE with a named curve
+  int dh_bits = 0;                                // DHE
   std::optional<std::uint16_t> signature_scheme;  // TLS 1.2 only
 };
 
@@ -48,21 +50,27 @@ class TlsServerParser {
   };
   using FormOf = KeyExchangeForm (*)(std::uint16_t suite);
 
-  // `form_of` says how to read ServerKeyExchange for the suite the server chose.
-  explicit TlsServerParser(FormOf form_of) : form_of_(form_of) {}
+  // `form_of` says how to read ServerKeyExchange for the suite the server chose; an answer longer
+  // than `answer_bytes_max` fails.
+  explicit TlsServerParser(FormOf form_of, std::size_t answer_bytes_max = 256 * 1024)
+      : form_of_(form_of), answer_bytes_max_(answer_bytes_max) {}
 
   // Takes any number of bytes. After kDone or kFailed further bytes are ignored.
   State feed(std::span<const std::uint8_t> data);
   [[nodiscard]] State state() const { return state_; }
-  // One phrase: "not TLS: the server speaks SSH", "malformed ServerHello", "answer over 256 KiB".
+  // One phrase: "not TLS: the server speaks SSH", "malformed ServerHello", "answer over the limit".
   [[nodiscard]] const std::string& failure() const { return failure_; }
   [[nodiscard]] bool saw_ssh() const { return saw_ssh_; }
   [[nodiscard]] std::size_t bytes_read() const { return bytes_read_; }
 
   [[nodiscard]] const std::optional<TlsAlert>& alert() const { return alert_; }
   [[nodiscard]] const std::optional<ServerHello>& server_hello() const { return server_hello_; }
-  [[nodiscard]] const std::vector<Bytes>& certificates() const { return certificates_; }  // DER, as sent
-  [[nodiscard]] const std::optional<ServerKeyExchange>& key_exchange() const { return key_exchange_; }
+  [[nodiscard]] const std::vector<Bytes>& certificates() const {
+    return certificates_;
+  }  // DER, as sent
+  [[nodiscard]] const std::optional<ServerKeyExchange>& key_exchange() const {
+    return key_exchange_;
+  }
 
  private:
   State fail(std::string why);
@@ -77,12 +85,13 @@ class TlsServerParser {
   [[nodiscard]] bool take_key_exchange(std::span<const std::uint8_t> body);
 
   FormOf form_of_;
+  std::size_t answer_bytes_max_;
   State state_ = State::kNeedMore;
   std::string failure_;
   bool saw_ssh_ = false;
   std::size_t bytes_read_ = 0;
   int messages_ = 0;
-  Bytes records_;   // bytes of an unfinished record
+  Bytes records_;          // bytes of an unfinished record
   Bytes messages_buffer_;  // bytes of an unfinished handshake message
   std::optional<TlsAlert> alert_;
   std::optional<ServerHello> server_hello_;

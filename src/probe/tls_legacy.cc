@@ -1,0 +1,272 @@
+#include "probe/tls_legacy.h"
+
+#include "inventory/registry.h"
+
+namespace carnet::probe {
+namespace {
+
+using inventory::Profile;
+using inventory::Support;
+using inventory::TlsSuite;
+using Kind = HelloAnswer::Kind;
+
+// Curves first that nearly every server has; then the rest of RFC 8422 and RFC 4492.
+const std::vector<std::uint16_t> kCurves{0x001D, 0x0017, 0x0018, 0x0019, 0x001E, 0x001A, 0x001B,
+                                         0x001C, 0x0016, 0x0015, 0x0013, 0x0009, 0x000A, 0x000B,
+                                         0x000C, 0x000D, 0x000E, 0x0014, 0x0012};
+constexpr std::array<std::uint16_t, 5> kFfdhe{0x0100, 0x0101, 0x0102, 0x0103, 0x0104};
+
+// One class, one hello: what a server must not have shows even if it likes something else better.
+enum class SuiteClass { kEcdsa, kEcdheAead, kEcdheCbc, kDhe, kRsa, kObsolete };
+constexpr std::array<SuiteClass, 6> kClasses{SuiteClass::kEcdsa,    SuiteClass::kEcdheAead,
+                                             SuiteClass::kEcdheCbc, SuiteClass::kDhe,
+                                             SuiteClass::kRsa,      SuiteClass::kObsolete};
+
+// nullopt for what needs a secret of ours (PSK, SRP, Kerberos) or no certificate kind we know.
+std::optional<SuiteClass> class_of(const TlsSuite& suite) {
+  const std::string& exchange = suite.key_exchange;
+  const std::string& cipher = suite.cipher;
+  if (suite.tls13 || suite.codepoint == 0) return std::nullopt;
+  const bool testable = exchange.starts_with("ECDHE") || exchange.starts_with("ECDH") ||
+                        exchange.starts_with("DH") || exchange.starts_with("RSA");
+  if (!testable || suite.authentication == "PSK" || exchange.find("PSK") != std::string::npos) {
+    return std::nullopt;
+  }
+  const bool old_cipher = cipher == "NULL" || cipher.starts_with("3DES") ||
+                          cipher.starts_with("DES") || cipher.starts_with("RC") ||
+                          cipher.starts_with("IDEA");
+  if (old_cipher || suite.authentication == "anon" || exchange == "ECDH" || exchange == "DH" ||
+      suite.name.find("EXPORT") != std::string::npos) {
+    return SuiteClass::kObsolete;
+  }
+  if (exchange == "ECDHE" && suite.authentication == "ECDSA") return SuiteClass::kEcdsa;
+  if (exchange == "ECDHE") {
+    return suite.mac == "AEAD" ? SuiteClass::kEcdheAead : SuiteClass::kEcdheCbc;
+  }
+  if (exchange == "DHE") return SuiteClass::kDhe;
+  if (exchange == "RSA") return SuiteClass::kRsa;
+  return SuiteClass::kObsolete;
+}
+
+// Suites of one class, or of all in the order of the classes.
+std::vector<std::uint16_t> suites_of(std::optional<SuiteClass> wanted, bool tls12) {
+  std::vector<std::uint16_t> out;
+  for (const SuiteClass one : kClasses) {
+    if (wanted && *wanted != one) continue;
+    for (const TlsSuite& suite : inventory::builtin_registry().tls_suites()) {
+      if (class_of(suite) != one) continue;
+      if (!tls12 &&
+          (suite.mac == "AEAD" || suite.mac.starts_with("SHA2") || suite.mac.starts_with("SHA3"))) {
+        continue;  // RFC 5246 section 1.2: not before TLS 1.2
+      }
+      out.push_back(suite.codepoint);
+    }
+  }
+  return out;
+}
+
+HelloSpec legacy_hello(const Wire& wire, std::uint16_t version, std::vector<std::uint16_t> suites) {
+  HelloSpec spec;
+  spec.legacy_version = version;
+  spec.suites = std::move(suites);
+  spec.groups = kCurves;
+  spec.groups.insert(spec.groups.end(), kFfdhe.begin(), kFfdhe.end());
+  if (version == kTls12) spec.signature_schemes = all_signature_schemes();
+  spec.server_name = wire.server_name();
+  spec.extensions = version != kSsl30;
+  return spec;
+}
+
+std::string version_name(std::uint16_t version) {
+  switch (version) {
+    case kTls13:
+      return "TLS 1.3";
+    case kTls12:
+      return "TLS 1.2";
+    case kTls11:
+      return "TLS 1.1";
+    case kTls10:
+      return "TLS 1.0";
+    case kSsl30:
+      return "SSL 3.0";
+    default:
+      return fmt::format("0x{:04X}", version);
+  }
+}
+
+class LegacyProbe {
+ public:
+  LegacyProbe(Wire& wire, Profile profile) : wire_(wire), profile_(profile) {}
+
+  Task<LegacyResult> run() {
+    std::vector<Task<void>> first;
+    first.push_back(ask_version(kTls12));
+    first.push_back(ask_version(kTls11));
+    first.push_back(ask_version(kTls10));
+    co_await run_all(std::move(first));
+    std::vector<Task<void>> second;
+    if (states_[kTls12] == Support::kSupported) {
+      for (const SuiteClass one : kClasses) second.push_back(ask_class(one));
+    }
+    for (const std::uint16_t version : {kTls11, kTls10}) {
+      const bool walk = profile_ == Profile::kDeep && states_[version] == Support::kSupported;
+      if (walk) second.push_back(walk_version(version));
+    }
+    // Nobody speaks SSL 3.0 and not TLS 1.0; without the latter only the deep profile asks.
+    if (states_[kTls10] == Support::kSupported || profile_ == Profile::kDeep) {
+      second.push_back(ask_version(kSsl30));
+    }
+    co_await run_all(std::move(second));
+    settle();
+    co_return std::move(result_);
+  }
+
+ private:
+  Task<void> ask_version(std::uint16_t version) {
+    const auto suites = suites_of(std::nullopt, version == kTls12);
+    auto answer = co_await ask(wire_, legacy_hello(wire_, version, suites));
+    const bool lost = answer.kind == Kind::kReset || answer.kind == Kind::kSilent;
+    if (lost && !wire_.out_of_time()) {
+      answer = co_await ask(wire_, legacy_hello(wire_, version, suites));
+    }
+    if (answer.kind == Kind::kServerHello) {
+      take(answer, suites);
+      states_[version] =
+          answer.hello->version == version ? Support::kSupported : Support::kUnsupported;
+    } else if (answer.kind == Kind::kAlert) {
+      states_[version] = Support::kUnsupported;
+    } else if (answer.kind == Kind::kClosed || answer.kind == Kind::kReset) {
+      states_[version] = Support::kNotProven;
+      cut_.push_back(version);
+    } else {
+      states_[version] = Support::kNotProven;
+    }
+  }
+
+  Task<void> ask_class(SuiteClass wanted) {
+    auto suites = suites_of(wanted, true);
+    const auto known = erase_seen(suites, kTls12);
+    if (known > 0 && profile_ != Profile::kDeep) co_return;  // the version hello has shown it
+    co_await walk(kTls12, std::move(suites));
+  }
+
+  Task<void> walk_version(std::uint16_t version) {
+    auto suites = suites_of(std::nullopt, false);
+    erase_seen(suites, version);
+    co_await walk(version, std::move(suites));
+  }
+
+  // Each round takes one suite away; a standard profile is content with the first.
+  Task<void> walk(std::uint16_t version, std::vector<std::uint16_t> suites) {
+    while (!suites.empty() && !wire_.out_of_time()) {
+      const auto answer = co_await ask(wire_, legacy_hello(wire_, version, suites));
+      if (answer.kind != Kind::kServerHello || answer.hello->version != version) co_return;
+      if (!take(answer, suites) || profile_ != Profile::kDeep) co_return;
+      std::erase(suites, answer.hello->suite);
+    }
+  }
+
+  std::size_t erase_seen(std::vector<std::uint16_t>& suites, std::uint16_t version) const {
+    const std::string name = version_name(version);
+    return std::erase_if(suites, [&](std::uint16_t suite) {
+      return std::any_of(result_.suites.begin(), result_.suites.end(), [&](const auto& known) {
+        return known.codepoint == suite && known.version == name;
+      });
+    });
+  }
+
+  // Notes what the answer shows; false if it is not an answer to what was offered.
+  bool take(const HelloAnswer& answer, const std::vector<std::uint16_t>& offered) {
+    const ServerHello& hello = *answer.hello;
+    if (std::find(offered.begin(), offered.end(), hello.suite) == offered.end()) return false;
+    result_.answered = true;
+    inventory::TlsCipherSuite suite{version_name(hello.version), suite_name(hello.suite),
+                                    hello.suite};
+    const bool known =
+        std::any_of(result_.suites.begin(), result_.suites.end(), [&](const auto& other) {
+          return other.codepoint == suite.codepoint && other.version == suite.version;
+        });
+    if (!known) result_.suites.push_back(std::move(suite));
+    note_exchange(answer);
+    if (!answer.certificates.empty()) note_chain(answer.certificates);
+    return true;
+  }
+
+  void note_exchange(const HelloAnswer& answer) {
+    const TlsSuite* suite = inventory::find_tls_suite(answer.hello->suite);
+    if (suite != nullptr) {
+      auto& all = result_.key_exchanges;
+      if (std::find(all.begin(), all.end(), suite->key_exchange) == all.end()) {
+        all.push_back(suite->key_exchange);
+      }
+    }
+    if (!answer.key_exchange) return;
+    const int bits = answer.key_exchange->dh_bits;
+    if (bits > 0 && (result_.dh_bits == 0 || bits < result_.dh_bits)) result_.dh_bits = bits;
+    if (const auto group = answer.key_exchange->group) {
+      auto& all = result_.curves;
+      if (std::find(all.begin(), all.end(), *group) == all.end()) all.push_back(*group);
+    }
+  }
+
+  void note_chain(const std::vector<Bytes>& chain) {
+    const bool known =
+        std::any_of(result_.chains.begin(), result_.chains.end(),
+                    [&](const auto& other) { return other.front() == chain.front(); });
+    if (!known) result_.chains.push_back(chain);
+  }
+
+  // A closed connection is a refusal only of a server that answers other versions.
+  void settle() {
+    for (const std::uint16_t version : cut_) {
+      if (result_.answered) states_[version] = Support::kUnsupported;
+    }
+    for (auto state = states_.rbegin(); state != states_.rend(); ++state) {
+      result_.versions.push_back({version_name(state->first), state->second});
+    }
+  }
+
+  Wire& wire_;
+  Profile profile_;
+  std::map<std::uint16_t, Support> states_;
+  std::vector<std::uint16_t> cut_;
+  LegacyResult result_;
+};
+
+}  // namespace
+
+std::string suite_name(std::uint16_t suite) {
+  const TlsSuite* known = inventory::find_tls_suite(suite);
+  return known != nullptr ? known->name : fmt::format("0x{:04X}", suite);
+}
+
+Task<LegacyResult> probe_legacy_tls(Wire& wire, Profile profile) {
+  LegacyProbe probe(wire, profile);
+  auto result = co_await probe.run();
+  co_return result;
+}
+
+Task<CurveResult> enumerate_tls12_curves(Wire& wire) {
+  CurveResult out;
+  std::vector<std::uint16_t> suites = suites_of(SuiteClass::kEcdsa, true);
+  const auto aead = suites_of(SuiteClass::kEcdheAead, true);
+  const auto cbc = suites_of(SuiteClass::kEcdheCbc, true);
+  suites.insert(suites.end(), aead.begin(), aead.end());
+  suites.insert(suites.end(), cbc.begin(), cbc.end());
+  std::vector<std::uint16_t> remaining = kCurves;
+  while (!remaining.empty() && !wire.out_of_time()) {
+    HelloSpec spec = legacy_hello(wire, kTls12, suites);
+    spec.groups = remaining;
+    const auto answer = co_await ask(wire, std::move(spec));
+    if (answer.kind == Kind::kAlert && !out.curves.empty()) {
+      out.refused = remaining;
+      break;
+    }
+    const auto group = answer.key_exchange ? answer.key_exchange->group : std::nullopt;
+    if (!group || std::erase(remaining, *group) == 0) break;
+    out.curves.push_back(*group);
+  }
+  co_return out;
+}
+
+}  // namespace carnet::probe

@@ -1,0 +1,76 @@
+#pragma once
+// One endpoint's way to the network: connections within the limits and the target's deadline.
+// Created by the engine for one endpoint and used by its coroutines on one strand; not thread-safe.
+
+#include <boost/asio/any_io_executor.hpp>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/random.h"
+#include "base/task.h"
+#include "net/dialer.h"
+#include "probe/engine.h"
+#include "probe/limiter.h"
+
+namespace carnet::probe {
+
+// What every probe of an engine shares.
+struct Services {
+  net::Dialer& dialer;
+  const Clock& clock;
+  Random& random;
+  const EngineLimits& limits;
+  std::shared_ptr<Slots> in_all, per_host;
+  std::shared_ptr<RateLimit> rate;
+};
+
+// A connection with its place in the limits; `deadline` is for the whole exchange.
+struct Channel {
+  Slots::Slot host_slot, slot;
+  std::unique_ptr<net::Connection> connection;
+  SteadyTime deadline;
+};
+
+class Wire {
+ public:
+  Wire(const Services& services, std::string host, std::uint16_t port, SteadyTime target_deadline)
+      : services_(services),
+        host_(std::move(host)),
+        port_(port),
+        target_deadline_(target_deadline) {}
+
+  // Resolves and connects to the first address that answers; the connection is kept for the first
+  // open(). The error's public_detail is the unreached_reason.
+  [[nodiscard]] Task<Result<void>> reach();
+  // A fresh connection to the address that reach() found.
+  [[nodiscard]] Task<Result<Channel>> open();
+
+  [[nodiscard]] const std::string& host() const { return host_; }
+  [[nodiscard]] std::uint16_t port() const { return port_; }
+  [[nodiscard]] std::string server_name() const;  // for SNI: "" for an address
+  [[nodiscard]] const net::IpAddress& address() const { return address_; }
+  [[nodiscard]] int connections() const { return connections_; }
+  [[nodiscard]] bool out_of_time() const {
+    return services_.clock.steady_now() >= target_deadline_;
+  }
+  [[nodiscard]] const Services& services() const { return services_; }
+
+ private:
+  [[nodiscard]] Task<Result<Channel>> dial(net::IpAddress address);
+
+  const Services& services_;
+  std::string host_;
+  std::uint16_t port_;
+  SteadyTime target_deadline_;
+  net::IpAddress address_;
+  std::optional<Channel> first_;
+  int connections_ = 0;
+};
+
+// Runs all of them at once on the awaiting executor and returns when the last is done; the first
+// exception is rethrown then. A cancellation reaches every one.
+[[nodiscard]] Task<void> run_all(std::vector<Task<void>> tasks);
+
+}  // namespace carnet::probe
