@@ -17,7 +17,7 @@ using inventory::TlsObservation;
 
 struct Link {
   AssetStatus status = AssetStatus::kUnknown;
-  std::string what;  // "the RSA key of 1024 bits", "the signature sha1WithRSAEncryption"
+  std::string what;  // "the RSA key of 1024 bits of the certificate"
 };
 
 // How bad, for choosing the weakest; an unknown link is worse than a safe one and better than a
@@ -36,34 +36,34 @@ int badness(AssetStatus status) {
   return 1;
 }
 
-Link judge_key(const Certificate& certificate, std::string_view owner) {
+Link judge_key(const Certificate& certificate, const std::string& owner) {
   const Algorithm* row = inventory::find_by_name(certificate.key_algorithm);
-  const std::string size =
-      certificate.key_bits > 0 ? fmt::format(" of {} bits", certificate.key_bits) : "";
-  const std::string what =
-      fmt::format("the {} key{} of the {}", certificate.key_algorithm, size, owner);
+  // Where the name tells the size ("ECDSA P-256") it is not said twice.
+  const bool say_bits = certificate.key_bits > 0 && (row == nullptr || row->key_bits == 0);
+  const std::string size = say_bits ? fmt::format(" of {} bits", certificate.key_bits) : "";
+  const std::string what = fmt::format("the {} key{} {}", certificate.key_algorithm, size, owner);
   if (row == nullptr) return {AssetStatus::kUnknown, what};
   const bool short_key = certificate.key_bits > 0 && certificate.key_bits < row->broken_below_bits;
   return {short_key ? AssetStatus::kBroken : row->status, what};
 }
 
-Link judge_signature(const Certificate& certificate, std::string_view owner) {
+Link judge_signature(const Certificate& certificate, const std::string& owner) {
   const Algorithm* row = inventory::find_by_name(certificate.signature_algorithm);
   const std::string what =
-      fmt::format("the signature {} on the {}", certificate.signature_algorithm, owner);
+      fmt::format("the {} signature {}", certificate.signature_algorithm, owner);
   return {row == nullptr ? AssetStatus::kUnknown : row->status, what};
 }
 
 Link weakest_link(const std::vector<const Certificate*>& chain) {
-  Link weakest = judge_key(*chain.front(), "leaf");
+  Link weakest = judge_key(*chain.front(), "of the certificate");
   const auto take = [&weakest](Link link) {
     if (badness(link.status) > badness(weakest.status)) weakest = std::move(link);
   };
   for (const Certificate* certificate : chain) {
     const std::string owner =
         certificate->position == 0
-            ? "leaf"
-            : fmt::format("certificate {} of the chain", certificate->position + 1);
+            ? std::string("of the certificate")
+            : fmt::format("of certificate {} in the chain", certificate->position + 1);
     if (certificate->position > 0) take(judge_key(*certificate, owner));
     // Nobody relies on the signature that a root makes over itself.
     const bool root = certificate->position > 0 && certificate->subject == certificate->issuer;

@@ -120,7 +120,7 @@ void read_suites(const TlsObservation& tls, TlsFacts& facts) {
     const inventory::TlsSuite* suite = inventory::find_tls_suite(seen.codepoint);
     facts.suites.push_back(suite != nullptr ? suite->name : seen.name);
     if (suite == nullptr) continue;
-    if (suite->broken) broken.insert(fmt::format("{} ({})", suite->name, suite->weak_reason));
+    if (suite->broken) broken.insert(suite->name);
     facts.rsa_transport |= suite->key_exchange == "RSA" && !suite->tls13;
     facts.dhe |= suite->key_exchange == "DHE";
     facts.ecdhe |= suite->key_exchange == "ECDHE";
@@ -166,13 +166,24 @@ int default_bits(const TlsFacts& facts, const TlsObservation& tls) {
   return facts.dhe && !facts.ecdhe ? tls.dh_bits : leaf_rsa_bits(tls);
 }
 
+// "A, B, C and 4 more": a sentence, not a dump.
+std::string abridged(std::vector<std::string> words) {
+  constexpr std::size_t kShown = 3;
+  if (words.size() > kShown + 1) {
+    const std::size_t more = words.size() - kShown;
+    words.resize(kShown);
+    words.push_back(fmt::format("{} more", more));
+  }
+  return join_words(words);
+}
+
 void add_broken_causes(ClassifiedAsset& result, const TlsFacts& facts, const TlsObservation& tls) {
   if (!facts.old_versions.empty()) {
     result.causes.push_back(
         {"tls-old-protocol", "critical", join_words(facts.old_versions), false});
   }
   if (!facts.broken_parts.empty()) {
-    result.causes.push_back({"tls-weak-suites", "critical", join_words(facts.broken_parts), false});
+    result.causes.push_back({"tls-weak-suites", "critical", abridged(facts.broken_parts), false});
   }
   if (facts.dhe && tls.dh_bits > 0 && tls.dh_bits < kDhBitsMin) {
     result.causes.push_back(
@@ -187,20 +198,23 @@ void add_broken_causes(ClassifiedAsset& result, const TlsFacts& facts, const Tls
 }
 
 std::string broken_summary(const std::vector<Cause>& causes) {
-  std::vector<std::string> parts;
+  std::string text;
+  const auto say = [&text](const std::string& what) {
+    text += (text.empty() ? "Accepts " : "; also ") + what;
+  };
   for (const Cause& cause : causes) {
     if (cause.severity != "critical") continue;
     if (cause.id == "tls-old-protocol") {
-      parts.push_back(cause.detail + ", which every current standard forbids");
+      say(cause.detail + ", forbidden by every current standard");
     } else if (cause.id == "tls-weak-suites") {
-      parts.push_back("broken ciphers or curves: " + cause.detail);
+      say("broken ciphers or curves (" + cause.detail + ")");
     } else if (cause.id == "tls-weak-dh") {
-      parts.push_back("a Diffie-Hellman group of only " + cause.detail);
+      say("a Diffie-Hellman group of only " + cause.detail);
     } else {
-      parts.push_back("RSA key transport with a key below 2048 bits");
+      say("RSA key transport with a key below 2048 bits");
     }
   }
-  return "Accepts " + join_words(parts) + ". This needs no quantum computer to attack.";
+  return text + ". No quantum computer is needed to attack this.";
 }
 
 void judge_at_risk(ClassifiedAsset& result, const TlsFacts& facts, bool urgent) {
@@ -220,9 +234,9 @@ void judge_at_risk(ClassifiedAsset& result, const TlsFacts& facts, bool urgent) 
   }
   vulnerability.severity = urgent ? "high" : "medium";
   vulnerability.summary = fmt::format(
-      "Key establishment is classical ({}): traffic recorded today can be read once a large "
-      "quantum "
-      "computer exists.",
+      "{} ({}): traffic recorded today can be read once a large quantum computer exists.",
+      facts.tls13 ? "Key establishment is classical"
+                  : "Speaks no TLS 1.3, and older versions have no post-quantum key establishment",
       facts.by_default->name);
   if (facts.pq_not_asked && facts.tls13) {
     vulnerability.summary +=
