@@ -22,6 +22,7 @@ constexpr std::size_t kUnreachedMax = 24;
 constexpr std::size_t kFrameworksMax = 16;
 constexpr std::size_t kRequirementsMax = 12;
 constexpr std::size_t kDecidersMax = 3;
+constexpr int kModulusBitsMin = 512;
 
 int urgency(const Asset& asset) {
   switch (asset.vulnerability.status) {
@@ -44,15 +45,27 @@ bool more_urgent(const Asset* a, const Asset* b) {
   return a->port != b->port ? a->port < b->port : a->id < b->id;
 }
 
+// The label without what the table says anyway: its place and its heading ("Certificate of
+// a.example:443" → "Certificate").
+std::string short_label(const Asset& asset) {
+  std::string_view label = asset.label;
+  const std::string place = " of " + host_port(asset.host, asset.port);
+  if (label.ends_with(place)) label.remove_suffix(place.size());
+  if (label == "Key establishment") return "";
+  return std::string(label);
+}
+
 void fill_row(Filler row, const Asset& asset) {
   const inventory::Vulnerability& found = asset.vulnerability;
   const Label status = status_label(found.status);
   row.set("STATUS", status.token);
   row.set("STATUS_TEXT", status.text);
   row.set("WHERE", host_port(asset.host, asset.port));
-  row.set("LABEL", asset.label);
+  const std::string label = short_label(asset);
+  if (!label.empty()) row.section("LABEL").set("TEXT", label);
   row.set("ALGORITHM", asset.algorithm.empty() ? "not determined" : asset.algorithm);
-  if (asset.key_size > 0) row.section("SIZE").set("BITS", asset.key_size);
+  // A modulus says something; for a curve the name says it already.
+  if (asset.key_size >= kModulusBitsMin) row.section("SIZE").set("BITS", asset.key_size);
   row.set("SUMMARY", found.summary);
   if (found.hndl_exposed) (void)row.section("HNDL");
   row.set("REPLACEMENT", found.pqc_replacement.empty() ? "–" : found.pqc_replacement);
@@ -148,7 +161,8 @@ void fill_frameworks(Filler page, const inventory::Judgement& judgement) {
   for (std::size_t i = 0; i < shown; ++i) {
     const inventory::FrameworkResult& framework = judgement.frameworks[i];
     const Label label = framework_label(framework.result);
-    Filler one = section.section("FRAMEWORK");
+    const bool has_rules = !framework.requirements.empty();
+    Filler one = section.section("FRAMEWORK").section(has_rules ? "RULES" : "NO_RULES");
     one.set("NAME", framework.name);
     one.set("TOKEN", label.token);
     one.set("RESULT", label.text);

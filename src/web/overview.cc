@@ -232,7 +232,10 @@ void fill_first(Filler page, const inventory::Judgement& judgement) {
     if (item.status != "done") open.push_back(&item);
   }
   if (open.empty()) {
-    (void)page.section("NOTHING_FIRST");
+    page.section("NOTHING_FIRST")
+        .set("TEXT", judgement.score
+                         ? "Nothing is open: no finding of this scan calls for an action."
+                         : "Nothing could be classified, so no action follows from this scan.");
     return;
   }
   Filler first = page.section("FIRST");

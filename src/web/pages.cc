@@ -56,8 +56,7 @@ void Pages::State::fill_frame(Filler page, std::string_view note, std::string_vi
 std::string Pages::State::problem(std::string_view code, int status) const {
   return templates.render("problem", [&](Filler page) {
     const ProblemWords words = problem_words(code);
-    fill_frame(page, "Quantum-readiness reports", "Shown by Carnet, where the report was to be.",
-               false);
+    fill_frame(page, "Shared by link", "Carnet · quantum-readiness reports", false);
     page.set("TITLE", words.title);
     page.set("EXPLANATION", words.explanation);
     page.set("ADVICE", words.advice);

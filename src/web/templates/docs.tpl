@@ -24,9 +24,9 @@
 <section aria-labelledby="start">
 <h2 id="start">Getting started</h2>
 <p>With the address of this server in <code>BASE</code> and an API key in <code>KEY</code>: start a scan, read it until its <code>status</code> is <code>success</code>, share it.</p>
-<pre tabindex="0" aria-label="Three curl commands"><code>curl -X POST "$BASE/pqc/scan" -H "Authorization: Bearer $KEY" -H "Content-Type: application/json" -d '{"target":"example.org"}'
+<pre tabindex="0" aria-label="Three curl commands"><code>curl "$BASE/pqc/scan" -H "Authorization: Bearer $KEY" --json '{"target":"example.org"}'
 curl "$BASE/pqc/scan/$SCAN_ID" -H "Authorization: Bearer $KEY"
-curl -X POST "$BASE/tenant/scans/$SCAN_ID/share" -H "Authorization: Bearer $KEY" -H "Content-Type: application/json" -d '{"label":"Auditor handoff","scope":"passport"}'</code></pre>
+curl "$BASE/tenant/scans/$SCAN_ID/share" -H "Authorization: Bearer $KEY" --json '{"scope":"passport"}'</code></pre>
 <p>The last answer holds <code>url</code> and <code>token</code>, shown this once. Targets have to be authorised for your tenant before they are scanned; without one at hand, <code>{"scenarioId":"bank-tls-inventory","useFixture":true}</code> gives sample data.</p>
 </section>
 

@@ -112,7 +112,7 @@
 </ol>
 {{#MORE}}<p class="quiet">{{TEXT}}</p>{{/MORE}}
 {{/FIRST}}
-{{#NOTHING_FIRST}}<p>Nothing is open: no finding of this scan calls for an action.</p>{{/NOTHING_FIRST}}
+{{#NOTHING_FIRST}}<p>{{TEXT}}</p>{{/NOTHING_FIRST}}
 </section>
 
 <section class="panel" aria-labelledby="h-mosca">
@@ -145,9 +145,9 @@
 {{#ROW}}
 <tr>
 <td data-l="Status"><span class="st {{STATUS}}"><svg class="ico" width="16" height="16" aria-hidden="true"><use href="#s-{{STATUS}}"/></svg>{{STATUS_TEXT}}</span></td>
-<th scope="row"><bdi>{{WHERE}}</bdi><small><bdi>{{LABEL}}</bdi></small></th>
-<td data-l="Algorithm"><bdi>{{ALGORITHM}}</bdi>{{#SIZE}} <span class="quiet">{{BITS}} bits</span>{{/SIZE}}</td>
-<td data-l="What it means"><bdi>{{SUMMARY}}</bdi>{{#HNDL}} <em class="tag">recordable today</em>{{/HNDL}}</td>
+<th scope="row"><bdi>{{WHERE}}</bdi>{{#LABEL}}<small><bdi>{{TEXT}}</bdi></small>{{/LABEL}}</th>
+<td data-l="Algorithm"><bdi>{{ALGORITHM}}</bdi>{{#SIZE}} <span class="quiet nowrap">{{BITS}} bits</span>{{/SIZE}}</td>
+<td data-l="What it means"><bdi>{{SUMMARY}}</bdi>{{#HNDL}} <em class="tag">exposed today</em>{{/HNDL}}</td>
 <td data-l="Move to"><bdi>{{REPLACEMENT}}</bdi></td>
 </tr>
 {{/ROW}}
@@ -171,6 +171,7 @@
 <h2 id="h-frameworks">Measured against published rules</h2>
 <p class="intro">What this inventory shows for each rule. This is no claim of formal compliance: most rules also ask for things that no scan can see.</p>
 {{#FRAMEWORK}}
+{{#RULES}}
 <details class="framework">
 <summary><span class="fw-name">{{NAME}}</span> <span class="st {{TOKEN}}"><svg class="ico" width="16" height="16" aria-hidden="true"><use href="#s-{{TOKEN}}"/></svg>{{RESULT}}</span></summary>
 <ul>
@@ -181,6 +182,10 @@
 {{/REQUIREMENT}}
 </ul>
 </details>
+{{/RULES}}
+{{#NO_RULES}}
+<p class="framework plain"><span class="fw-name">{{NAME}}</span> <span class="st {{TOKEN}}"><svg class="ico" width="16" height="16" aria-hidden="true"><use href="#s-{{TOKEN}}"/></svg>{{RESULT}}</span></p>
+{{/NO_RULES}}
 {{/FRAMEWORK}}
 </section>
 {{/FRAMEWORKS}}

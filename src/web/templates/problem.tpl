@@ -8,7 +8,7 @@
 <a class="skip" href="#main">Skip to the message</a>
 {{>MASTHEAD}}
 <main id="main" class="wrap problem">
-<p class="eyebrow">Shared report</p>
+<p class="eyebrow">Quantum-readiness report</p>
 <h1>{{TITLE}}</h1>
 <p class="lead">{{EXPLANATION}}</p>
 <div class="advice">

@@ -1,0 +1,193 @@
+// journey.mjs CARNET: the main job from the empty machine to the auditor's browser, with the real program: init, serve, a
+// sample scan, a link, and what the link's visitor sees.
+
+import { execFileSync, spawn } from "node:child_process";
+import path from "node:path";
+import readline from "node:readline";
+import { FIRST_VIEW_BYTES_MAX, VIEWS, accessible, check, fitsWidth, pdfPages, run, same, validHtml, visit } from "./lib.mjs";
+
+const PATIENCE_MS = 60_000;
+const RECIPIENT = "Audit <b>Committee</b> & Board";
+
+function keysOf(output) {
+  const keys = {};
+  for (const [, role, key] of output.matchAll(/^\s*(viewer|operator|admin)\s+(cnt_\S+)$/gm)) keys[role] = key;
+  check(keys.operator !== undefined, `init printed no operator key:\n${output}`);
+  return keys;
+}
+
+// Starts the server on a free port; gives its address and a function that ends it.
+function serve(carnet, data) {
+  const child = spawn(carnet, ["serve", "--data", data, "--listen", "127.0.0.1:0"], { stdio: ["ignore", "pipe", "pipe"] });
+  let log = "";
+  child.stderr.on("data", (chunk) => { log += chunk; });
+  const ended = new Promise((resolve) => child.once("exit", resolve));
+  const stop = async () => {
+    child.kill("SIGTERM");
+    return ended;
+  };
+  return new Promise((resolve, reject) => {
+    ended.then((code) => reject(new Error(`carnet serve ended with ${code}:\n${log}`)));
+    readline.createInterface({ input: child.stdout }).on("line", (line) => {
+      const ready = /^carnet ready on (http:\S+)/.exec(line);
+      if (ready) resolve({ base: ready[1].replace(/\/$/, ""), stop, log: () => log });
+    });
+  });
+}
+
+function client(base, key) {
+  return async (method, route, body) => {
+    const response = await fetch(base + route, {
+      method,
+      headers: { authorization: `Bearer ${key}`, ...(body === undefined ? {} : { "content-type": "application/json" }) },
+      body: body === undefined ? undefined : JSON.stringify(body),
+    });
+    const text = await response.text();
+    return { status: response.status, json: text === "" ? undefined : JSON.parse(text) };
+  };
+}
+
+// The timeline as server-sent events ends when the scan has; reading it to its end is how to wait without sleeping.
+async function finished(base, key, scanId) {
+  const call = client(base, key);
+  const events = await fetch(`${base}/pqc/scan/${scanId}/events`, {
+    headers: { authorization: `Bearer ${key}` }, signal: AbortSignal.timeout(PATIENCE_MS),
+  });
+  await events.text();
+  const { json } = await call("GET", `/pqc/scan/${scanId}`);
+  same(json.status, "success", "state of the scan");
+  return json;
+}
+
+async function prepare(scratch, atEnd) {
+  const carnet = process.argv[2];
+  const data = path.join(scratch, "data");
+  const keys = keysOf(execFileSync(carnet, ["init", "--data", data], { encoding: "utf8" }));
+  const server = await serve(carnet, data);
+  atEnd.push(server.stop);
+  const call = client(server.base, keys.operator);
+  const started = await call("POST", "/pqc/scan", { scenarioId: "bank-tls-inventory", useFixture: true, label: "Board review" });
+  same(started.status, 202, "status of the scan request");
+  const scan = await finished(server.base, keys.operator, started.json.scanId);
+  const share = async (body) => {
+    const made = await call("POST", `/tenant/scans/${scan.scanId}/share`, body);
+    same(made.status, 201, "status of the share request");
+    // `url` begins with the public base URL; the visitor of this test comes by the listener.
+    return { ...made.json, page: `${server.base}/r/${made.json.token}` };
+  };
+  return { server, call, scan, share, link: await share({ label: "label for the owner only", recipient: RECIPIENT, scope: "passport" }) };
+}
+
+function overviewTests(browser, { scan, link }) {
+  const tests = [["the page says what the scan says", () =>
+    visit(browser, link.page, VIEWS.light, async (page, response) => {
+      const text = await page.locator("body").innerText();
+      check(text.includes(RECIPIENT), "recipient, as text");
+      check(text.includes("Board review"), "label of the scan");
+      check(text.includes("SAMPLE"), "sample banner");
+      check(!text.includes("label for the owner only"), "the link's label is not shown");
+      for (const part of [`${scan.readinessScore}`, scan.readinessBand, "Score range", "heuristic", "no audit", "Mosca"]) {
+        check(text.includes(part), `the page lacks "${part}"`);
+      }
+      const figures = await page.locator(".figure strong").allInnerTexts();
+      same(figures[0], `${scan.counts.hndlExposed}`, "harvest-now figure");
+      same(await page.locator("table.assets tbody tr").count(), Math.min(scan.assets.length, 100), "rows of assets");
+      same(await page.locator(".first > li").count(), Math.min(3, scan.remediationBacklog.length), "first steps");
+      await validHtml(await response.text());
+    })],
+  ["every header that a link's answer must have", async () => {
+    const response = await fetch(link.page, { headers: { accept: "text/html" } });
+    const expected = {
+      "cache-control": "no-store", "referrer-policy": "no-referrer", "x-robots-tag": "noindex, nofollow, noarchive",
+      "x-content-type-options": "nosniff", "cross-origin-opener-policy": "same-origin", "cross-origin-resource-policy": "same-origin",
+    };
+    for (const [name, value] of Object.entries(expected)) same(response.headers.get(name), value, name);
+    check(response.headers.get("content-security-policy").includes("default-src 'none'"), "content security policy");
+    check(!response.headers.get("content-security-policy").includes("unsafe"), "no unsafe source");
+  }],
+  ["without JavaScript it is the same page", () =>
+    visit(browser, link.page, VIEWS.light, async (page) => {
+      check((await page.locator(".g-number").textContent()).includes(`${scan.readinessScore}`), "score");
+      await page.locator("summary").first().click();
+      check(await page.locator(".framework li").first().isVisible(), "sections open without a script");
+    }, { context: { javaScriptEnabled: false } })],
+  ["it can be printed", () =>
+    visit(browser, link.page, VIEWS.light, async (page) => {
+      const pdf = await page.pdf({ preferCSSPageSize: true });
+      check(pdf.subarray(0, 5).toString() === "%PDF-" && pdfPages(pdf) >= 2, "a PDF of some pages");
+      check(!pdf.includes(link.token), "the secret address is not on the paper");
+    })],
+  ["each download it offers comes, with the size it names", () =>
+    visit(browser, link.page, VIEWS.light, async (page) => {
+      const targets = await page.locator(".downloads a").evaluateAll((links) => links.map((one) => one.href));
+      check(targets.length >= 2, "JSON and CSV at least");
+      for (const target of targets) {
+        const response = await fetch(target);
+        same(response.status, 200, target);
+        check((await response.arrayBuffer()).byteLength > 0, `${target} is empty`);
+      }
+    })]];
+  for (const [kind, view] of Object.entries(VIEWS)) {
+    tests.push([`${kind}: accessible, fits, light, quiet`, () =>
+      visit(browser, link.page, view, async (page, response, bytes) => {
+        await fitsWidth(page);
+        check(bytes() < FIRST_VIEW_BYTES_MAX, `first view weighs ${bytes()} bytes`);
+        await accessible(page);
+      })]);
+  }
+  return tests;
+}
+
+function problemTests(browser, { server, call, share, link }) {
+  const html = (address) => fetch(address, { headers: { accept: "text/html" } }).then((response) => response.text());
+  return [["a link that never was: friendly, and always the same bytes", async () => {
+    const addresses = [`${server.base}/r/nonsense`, `${server.base}/r/${link.token.slice(0, -1)}${link.token.endsWith("0") ? "1" : "0"}`,
+      `${server.base}/r/cnt_s_${"0".repeat(48)}`];
+    const bodies = await Promise.all(addresses.map(html));
+    for (const body of bodies) same(body, bodies[0], "body");
+    await visit(browser, addresses[0], VIEWS.phone, async (page, response) => {
+      check((await page.locator("body").innerText()).includes("person who sent you the link"), "whom to ask");
+      await fitsWidth(page);
+      await accessible(page);
+      await validHtml(await response.text());
+    }, { expectStatus: 404 });
+  }],
+  ["a revoked link: friendly, and names no tenant", async () => {
+    const gone = await share({ recipient: "Somebody" });
+    const me = await call("GET", "/tenant/me");
+    const deleted = await call("DELETE", `/tenant/shares/${gone.id}`);
+    check(deleted.status < 300, `revoking gave ${deleted.status}`);
+    await visit(browser, gone.page, VIEWS.light, async (page) => {
+      const text = await page.locator("body").innerText();
+      check(text.includes("withdrawn") && text.includes("ask the person who sent you"), "says what happened and whom to ask");
+      check(!text.includes("Somebody") && !text.includes(me.json.tenantName), "names nobody");
+      await accessible(page);
+    }, { expectStatus: 404 });
+  }],
+  ["a file outside of the link's scope", async () => {
+    const narrow = await share({ scope: "report" });
+    await visit(browser, `${narrow.page}/report?format=bundle`, VIEWS.light, async (page) => {
+      check((await page.locator("h1").innerText()).includes("does not include"), "says what is wrong");
+    }, { expectStatus: 403 });
+  }],
+  ["/docs: a row for each operation, an entry for each problem", () =>
+    visit(browser, `${server.base}/docs`, VIEWS.phone, async (page, response) => {
+      const openapi = await (await fetch(`${server.base}/openapi.json`)).json();
+      for (const item of Object.values(openapi.paths)) {
+        for (const method of ["get", "post", "put", "patch", "delete"]) {
+          const id = item[method]?.operationId;
+          if (id) same(await page.locator(`[id="op-${id}"]`).count(), 1, `row of ${id}`);
+        }
+      }
+      check((await page.locator('[id^="problem-"]').count()) > 20, "problems");
+      await fitsWidth(page);
+      await accessible(page);
+      await validHtml(await response.text());
+    })],
+  ["the visitors' secrets are in no log line", () => check(!server.log().includes(link.token), "token in the log")]];
+}
+
+await run(async ({ browser, scratch, atEnd }) => {
+  const prepared = await prepare(scratch, atEnd);
+  return [...overviewTests(browser, prepared), ...problemTests(browser, prepared)];
+});
