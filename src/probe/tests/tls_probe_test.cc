@@ -128,10 +128,10 @@ TEST(TlsProbe, Tls12OnlyServerShowsItsCurvesAndNoPostQuantumGroup) {
 TEST(TlsProbe, OldServerShowsWeakSuitesOldVersionsAndSmallDh) {
   test::TempDir dir;
   test::make_rsa(dir);
-  test::run_command(dir, {"openssl", "dhparam", "-dsaparam", "-out", dir.file("dh.pem"), "1024"});
+  const std::string parameters = CARNET_SOURCE_DIR "/src/probe/tests/data/dh1024.pem";
   const auto server = test::openssl_server(
       dir, {"-no_tls1_3", "-cert", dir.file("rsa.crt"), "-key", dir.file("rsa.key"), "-dhparam",
-            dir.file("dh.pem"), "-cipher",
+            parameters, "-cipher",
             "DHE-RSA-AES128-SHA:AES128-SHA:NULL-SHA256@SECLEVEL=0"});
   test::Harness harness;
   const auto endpoint = harness.one(server.port());
