@@ -6,6 +6,8 @@
 #include <openssl/kdf.h>
 #include <openssl/params.h>
 
+#include <memory>
+
 #include "base/check.h"
 
 namespace carnet::crypto {

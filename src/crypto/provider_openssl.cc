@@ -12,10 +12,12 @@
 namespace carnet::crypto {
 namespace {
 
-// OSSL_PARAM takes non-const pointers for values that it only reads.
+// OSSL_PARAM takes non-const pointers for values that it only reads, and refuses a null one, which
+// an empty view may have.
 OSSL_PARAM octets(const char* name, std::span<const std::uint8_t> value) {
-  return OSSL_PARAM_construct_octet_string(name, const_cast<std::uint8_t*>(value.data()),
-                                           value.size());
+  static constexpr std::uint8_t kNothing = 0;
+  const std::uint8_t* const data = value.empty() ? &kNothing : value.data();
+  return OSSL_PARAM_construct_octet_string(name, const_cast<std::uint8_t*>(data), value.size());
 }
 
 // Errors of refused keys and signatures are expected; they must not wait in the thread's queue for
