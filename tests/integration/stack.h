@@ -1,0 +1,114 @@
+#pragma once
+// The whole server in this process: SQLite in a folder of its own, every service, the API and the
+// listener on a loopback port that the kernel chose, with a clock that stands still. Scans are of
+// the sample scenarios, so nothing is dialled outside. The log goes to a file that tests read.
+
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <boost/asio/io_context.hpp>
+
+#include "api/api.h"
+#include "net/dialer.h"
+#include "tests/support/http_client.h"
+#include "tests/support/temp_dir.h"
+
+namespace carnet::test {
+
+// Passes everything on to a real database, or fails as it is told. Work runs on the caller's
+// thread.
+class FaultyDatabase final : public store::Database {
+ public:
+  enum class Mode { kPass, kThrow, kInternal };
+  explicit FaultyDatabase(store::Database& inner) : inner_(inner) {}
+  std::atomic<Mode> mode{Mode::kPass};
+
+  bool healthy() override { return inner_.healthy(); }
+  void stop() override { inner_.stop(); }
+  std::string description() const override { return inner_.description(); }
+  bool persistent() const override { return inner_.persistent(); }
+
+ protected:
+  void submit_write(Work work, Done done) override;
+  void submit_read(Work work, Done done) override;
+  Result<void> run_point_read(const Work& work) override;
+
+ private:
+  store::Database& inner_;
+};
+
+inline constexpr std::string_view kInjectedText = "internal-text-that-must-not-leave";
+
+struct Tenant {
+  TenantId id;
+  std::string viewer, operator_key, admin;  // keys
+  std::string scan_id, share_id, share_token;
+};
+
+struct StackOptions {
+  bool database = true;
+  bool faulty = false;
+  bool admin_key = true;
+  LogLevel log_level = LogLevel::kDebug;
+  api::ApiOptions api;
+  api::Server::Options server;
+  int threads = 1;
+};
+
+class Stack {
+ public:
+  explicit Stack(StackOptions options = {});
+  ~Stack();
+  Stack(const Stack&) = delete;
+  Stack& operator=(const Stack&) = delete;
+
+  [[nodiscard]] HttpClient connect() const { return {"127.0.0.1", port}; }
+  // One request on a connection of its own; fails the test if there is no answer.
+  [[nodiscard]] HttpAnswer ask(std::string_view method, std::string_view target,
+                               const HttpHeaders& headers = {}, std::string_view body = {}) const;
+  [[nodiscard]] static HttpHeaders bearer(const std::string& key) {
+    return {{"Authorization", "Bearer " + key}};
+  }
+  // A tenant with a key of each role, one finished sample scan and one link to it.
+  [[nodiscard]] Tenant make_tenant(const std::string& name, int rate_per_minute = 1000000);
+  [[nodiscard]] std::string make_key(const TenantId& tenant, store::Role role, int rate_per_minute);
+  [[nodiscard]] std::string make_scan(const std::string& key);  // waits until it has ended
+  [[nodiscard]] std::string log_text() const;
+  [[nodiscard]] std::string database_path() const { return dir.file("carnet.db"); }
+
+  static constexpr std::string_view kAdminKey = "platform-key-for-tests-0123456789abcdef";
+
+  StackOptions options;
+  TempDir dir;
+  ManualClock clock;
+  SystemRandom random;
+  Secret pepper;
+  int log_fd;
+  Log log;
+  net::AddressPolicy policy;
+  std::unique_ptr<net::Resolver> resolver;
+  std::unique_ptr<net::Dialer> dialer;
+  std::unique_ptr<store::Database> real_db;
+  std::unique_ptr<FaultyDatabase> faulty_db;
+  store::Database& db;
+  service::Tenancy tenancy;
+  service::Scans scans;
+  service::Sharing sharing;
+  service::Idempotency idempotency;
+  web::Pages pages;
+  std::unique_ptr<service::ScanWorker> worker;
+  std::unique_ptr<api::Api> api;
+  std::unique_ptr<api::Server> server;
+  std::uint16_t port = 0;
+
+ private:
+  store::Database& open_database();
+  std::vector<std::unique_ptr<boost::asio::io_context>> contexts_;
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace carnet::test
