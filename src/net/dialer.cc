@@ -60,6 +60,7 @@ struct Stream : std::enable_shared_from_this<Stream> {
   asio::steady_timer timer;
   const Clock& clock;
   std::optional<SteadyTime> armed;
+  SteadyTime armed_since{};  // when this deadline was first waited for
   bool timed_out = false;
 
   // Lets `deadline` cancel whatever the socket is doing. The timer stays between calls of one
@@ -67,6 +68,7 @@ struct Stream : std::enable_shared_from_this<Stream> {
   void arm(SteadyTime deadline) {
     if (armed == deadline) return;
     armed = deadline;
+    armed_since = clock.steady_now();
     timed_out = false;
     timer.expires_after(deadline - clock.steady_now());
     std::weak_ptr<Stream> weak = weak_from_this();
@@ -87,17 +89,16 @@ struct Stream : std::enable_shared_from_this<Stream> {
   [[nodiscard]] bool expired(SteadyTime deadline) const {
     return timed_out || clock.steady_now() >= deadline;
   }
-  [[nodiscard]] tl::unexpected<Error> failure(const error_code& error, SteadyTime began,
-                                              SteadyTime deadline) const {
-    if (timed_out || error.value() == ETIMEDOUT) {
-      return timeout(timed_out ? deadline - began : clock.steady_now() - began);
-    }
+  [[nodiscard]] tl::unexpected<Error> failure(const error_code& error) const {
+    if (timed_out || error.value() == ETIMEDOUT) return timeout();
     return make_error(ErrorCode::kUnavailable, describe(error));
   }
-  [[nodiscard]] static tl::unexpected<Error> timeout(SteadyTime::duration waited) {
-    const auto ms = std::chrono::round<std::chrono::milliseconds>(waited);
-    return make_error(ErrorCode::kUnavailable,
-                      "timed out after " + describe(std::max(ms, std::chrono::milliseconds(0))));
+  [[nodiscard]] tl::unexpected<Error> timeout() const {
+    const auto until = timed_out ? *armed : clock.steady_now();
+    const auto waited = std::chrono::round<std::chrono::milliseconds>(until - armed_since);
+    return make_error(
+        ErrorCode::kUnavailable,
+        "timed out after " + describe(std::max(waited, std::chrono::milliseconds(0))));
   }
 };
 
@@ -110,28 +111,26 @@ class TcpConnection final : public Connection {
   ~TcpConnection() override { stream_->close(); }
 
   Task<Result<std::size_t>> read_some(std::span<std::uint8_t> into, SteadyTime deadline) override {
-    const SteadyTime began = stream_->clock.steady_now();
     stream_->arm(deadline);
-    if (stream_->expired(deadline)) co_return Stream::timeout(deadline - began);
+    if (stream_->expired(deadline)) co_return stream_->timeout();
     error_code error;
     const auto buffer = asio::buffer(into.data(), into.size());
     auto token = asio::redirect_error(asio::use_awaitable, error);
     const std::size_t got = co_await stream_->socket.async_read_some(buffer, std::move(token));
     if (!error) co_return got;
     if (error == asio::error::eof) co_return std::size_t{0};
-    co_return stream_->failure(error, began, deadline);
+    co_return stream_->failure(error);
   }
 
   Task<Result<void>> write_all(std::span<const std::uint8_t> data, SteadyTime deadline) override {
-    const SteadyTime began = stream_->clock.steady_now();
     stream_->arm(deadline);
-    if (stream_->expired(deadline)) co_return Stream::timeout(deadline - began);
+    if (stream_->expired(deadline)) co_return stream_->timeout();
     error_code error;
     const auto buffer = asio::buffer(data.data(), data.size());
     auto token = asio::redirect_error(asio::use_awaitable, error);
     co_await asio::async_write(stream_->socket, buffer, std::move(token));
     if (!error) co_return Result<void>();
-    co_return stream_->failure(error, began, deadline);
+    co_return stream_->failure(error);
   }
 
   IpAddress address() const override { return address_; }
@@ -177,17 +176,16 @@ class GuardedDialer final : public Dialer {
                            "Port " + std::to_string(port) + " of " + address.to_string() +
                                " is this server itself, which it does not scan.");
     }
-    const SteadyTime began = clock_.steady_now();
     const auto executor = co_await asio::this_coro::executor;
     auto stream = std::make_shared<Stream>(executor, clock_);
     std::unique_ptr<Connection> connection = std::make_unique<TcpConnection>(stream, address);
     stream->arm(deadline);
-    if (stream->expired(deadline)) co_return Stream::timeout(deadline - began);
+    if (stream->expired(deadline)) co_return stream->timeout();
     error_code error;
     const auto endpoint = endpoint_of(address, port);
     auto token = asio::redirect_error(asio::use_awaitable, error);
     co_await stream->socket.async_connect(endpoint, std::move(token));
-    if (error) co_return stream->failure(error, began, deadline);
+    if (error) co_return stream->failure(error);
     stream->socket.set_option(tcp::no_delay(true), error);
     co_return connection;
   }

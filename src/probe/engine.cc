@@ -193,8 +193,7 @@ Task<void> run_on_strand(Run& run) {
   const auto executor = co_await asio::this_coro::executor;
   auto workers = asio::co_spawn(executor, all_workers(run), asio::deferred);
   auto watcher = asio::co_spawn(executor, watch_for_cancel(run.cancelled), asio::deferred);
-  auto group =
-      asio::experimental::make_parallel_group(std::move(workers), std::move(watcher));
+  auto group = asio::experimental::make_parallel_group(std::move(workers), std::move(watcher));
   auto token = asio::use_awaitable_t<>();
   const auto [order, workers_error, watcher_error] =
       co_await group.async_wait(asio::experimental::wait_for_one(), std::move(token));

@@ -82,6 +82,8 @@ Task<Result<Channel>> Wire::open() {
   if (first_) {
     Channel kept = std::move(*first_);
     first_.reset();
+    kept.deadline =
+        std::min(services_.clock.steady_now() + services_.limits.handshake, target_deadline_);
     co_return kept;
   }
   auto channel = co_await dial(address_);

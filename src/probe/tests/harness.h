@@ -1,5 +1,6 @@
 #pragma once
-// An engine with everything real: system resolver, guarded dialer that may reach loopback, system clock.
+// An engine with everything real: system resolver, guarded dialer that may reach loopback, system
+// clock.
 
 #include <atomic>
 #include <boost/asio/co_spawn.hpp>

@@ -1,6 +1,7 @@
 #pragma once
-// Real servers for the probe's tests: each is a child process on a loopback port of its own, killed by its pid, with its
-// files in a folder that goes away with it. The truth a test compares with is the configuration it gave the server.
+// Real servers for the probe's tests: each is a child process on a loopback port of its own, killed
+// by its pid, with its files in a folder that goes away with it. The truth a test compares with is
+// the configuration it gave the server.
 
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -143,11 +144,14 @@ class Server {
 // Self-signed certificate NAME.crt and key NAME.key for 127.0.0.1 and localhost.
 inline void make_certificate(const TempDir& dir, const std::string& name,
                              const std::vector<std::string>& key_options) {
-  std::vector<std::string> command{"openssl", "req", "-x509", "-nodes", "-days", "30",
-                                   "-subj", "/CN=" + name, "-addext",
-                                   "subjectAltName=DNS:localhost,IP:127.0.0.1",
+  std::vector<std::string> command{"openssl", "req",
+                                   "-x509",   "-nodes",
+                                   "-days",   "30",
+                                   "-subj",   "/CN=" + name,
+                                   "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
                                    "-keyout", dir.file(name + ".key"),
-                                   "-out", dir.file(name + ".crt"), "-newkey"};
+                                   "-out",    dir.file(name + ".crt"),
+                                   "-newkey"};
   command.insert(command.end(), key_options.begin(), key_options.end());
   run_command(dir, command);
 }
@@ -177,10 +181,12 @@ inline Server node_server(const TempDir& dir, const std::string& certificate,
   const std::uint16_t port = free_port();
   dir.write("server.cjs",
             "const tls=require('tls'),fs=require('fs');const s=tls.createServer({key:fs."
-            "readFileSync('" + dir.file(certificate + ".key") + "'),cert:fs.readFileSync('" +
+            "readFileSync('" +
+                dir.file(certificate + ".key") + "'),cert:fs.readFileSync('" +
                 dir.file(certificate + ".crt") + "')," + options +
                 "},c=>{c.on('error',()=>{});c.end('hi')});s.on('tlsClientError',()=>{});"
-                "s.listen(" + std::to_string(port) + ",'127.0.0.1');");
+                "s.listen(" +
+                std::to_string(port) + ",'127.0.0.1');");
   return Server(dir, {node_binary(), dir.file("server.cjs")}, port);
 }
 

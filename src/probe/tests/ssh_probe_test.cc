@@ -51,7 +51,8 @@ TEST(SshParser, ReadsACapturedServer) {
   const auto blob = parse_kex_reply(seen.packets[1]);
   ASSERT_TRUE(blob);
   // What ssh-keygen -l printed for this key.
-  EXPECT_EQ("SHA256:" + to_base64(crypto::sha256(*blob)), "SHA256:k6mEJugrekmnwMbWAwSqcaR7oTJFTplucSqfV4tCafY=");
+  EXPECT_EQ("SHA256:" + to_base64(crypto::sha256(*blob)),
+            "SHA256:k6mEJugrekmnwMbWAwSqcaR7oTJFTplucSqfV4tCafY=");
   EXPECT_EQ(parse_host_key(*blob)->type, "ssh-ed25519");
 }
 
@@ -112,8 +113,8 @@ class Sshd : public testing::Test {
     if (getuid() == 0) mkdir("/run/sshd", 0755);
     for (const auto& [type, bits] : std::vector<std::pair<std::string, std::string>>{
              {"rsa", "2048"}, {"ecdsa", "384"}, {"ed25519", "256"}}) {
-      test::run_command(dir_, {"ssh-keygen", "-q", "-t", type, "-b", bits, "-N", "", "-f",
-                               dir_.file(type)});
+      test::run_command(
+          dir_, {"ssh-keygen", "-q", "-t", type, "-b", bits, "-N", "", "-f", dir_.file(type)});
     }
   }
   test::Server start(const std::string& extra) {

@@ -1,4 +1,5 @@
-// The TLS message parser: answers captured from OpenSSL 3.0 and RFC 8448, in every chunking and cut anywhere.
+// The TLS message parser: answers captured from OpenSSL 3.0 and RFC 8448, in every chunking and cut
+// anywhere.
 #include "probe/tls_parser.h"
 
 #include <gtest/gtest.h>

