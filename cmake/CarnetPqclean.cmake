@@ -28,7 +28,7 @@ endif()
 set(CARNET_PQCLEAN_DIR "${CMAKE_SOURCE_DIR}/third_party/npm/node_modules/pqclean/deps/PQClean")
 if(NOT EXISTS "${CARNET_PQCLEAN_DIR}/crypto_kem/ml-kem-768/clean/kem.c")
   message(FATAL_ERROR "The npm package pqclean is missing, and OpenSSL ${OPENSSL_VERSION} has no ML-KEM and ML-DSA: "
-    "run scripts/setup.sh, as ./run and ./test do, or `npm ci --ignore-scripts` in third_party/npm.")
+    "./run and ./test install it (scripts/setup.sh); by hand it is `npm ci --ignore-scripts` in third_party/npm.")
 endif()
 
 # The C compiler beside the C++ one, so that sanitizers and link-time settings agree.
