@@ -148,8 +148,9 @@ bj::array security_of(const Route& route) {
       return {};
     case Access::Kind::kTenant:
       return {bj::object{{"key", bj::array{}}}, bj::object{{"keyHeader", bj::array{}}}};
-    case Access::Kind::kPlatform:
     case Access::Kind::kPlatformOrLoopback:
+      return {bj::object{{"metricsKey", bj::array{}}}};
+    case Access::Kind::kPlatform:
       return {bj::object{{"platformKey", bj::array{}}},
               bj::object{{"platformKeyHeader", bj::array{}}}};
   }
@@ -177,8 +178,8 @@ bj::object operation(const Route& route) {
   bj::object responses;
   responses.emplace(std::to_string(route.success), success_response(route));
   if (route.etag) {
-    bj::object headers =
-        header_references({"X-Request-Id", "RateLimit", "RateLimit-Policy", "ETag"});
+    bj::object headers = header_references(
+        {"X-Request-Id", "RateLimit", "RateLimit-Policy", "ETag", "Access-Control-Allow-Origin"});
     responses.emplace("304", bj::object{{"description", "Nothing changed since that ETag."},
                                         {"headers", std::move(headers)}});
   }
@@ -206,6 +207,11 @@ bj::object security_schemes() {
         {"scheme", "bearer"},
         {"bearerFormat", "as in the server's admin.key"},
         {"description", "The platform's own key."}}},
+      {"metricsKey",
+       {{"type", "http"},
+        {"scheme", "bearer"},
+        {"bearerFormat", "as in the server's admin.key"},
+        {"description", "The platform's own key; not needed from loopback."}}},
       {"platformKeyHeader",
        {{"type", "apiKey"},
         {"in", "header"},
@@ -264,7 +270,8 @@ std::string make_openapi(const DocsContext& context) {
   document.emplace("openapi", "3.1.0");
   document.emplace("info", info(context));
   document.emplace("servers", bj::array{bj::object{{"url", context.public_url},
-                                                   {"description", "This server (production)"}}});
+                                                   {"description", "This server (production)"},
+                                                   {"x-internal", false}}});
   document.emplace("tags", tags());
   document.emplace("paths", std::move(paths));
   document.emplace("components", std::move(*components));
