@@ -17,7 +17,7 @@ namespace bj = boost::json;
 using inventory::Exposure;
 using inventory::JsonReader;
 
-constexpr std::size_t kRowsMax = 1000;
+constexpr std::size_t kRowsMax = 1000;  // limit: internal
 
 std::optional<Exposure> read_exposure(JsonReader& reader, const bj::object& row) {
   const std::string word = reader.text(row, "exposure");

@@ -19,7 +19,7 @@ namespace bj = boost::json;
 using inventory::Endpoint;
 using inventory::JsonReader;
 
-constexpr std::size_t kEndpointsMax = 1000;
+constexpr std::size_t kEndpointsMax = 1000;  // limit: internal
 
 std::array<std::string_view, 3> scenario_files() {
   return {embedded::bank_tls_inventory_json(), embedded::healthcare_insurer_hndl_json(),

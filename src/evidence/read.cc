@@ -20,7 +20,7 @@ using inventory::Judgement;
 using inventory::ScanDocument;
 
 // Above any scan: 10,000 endpoints with a few assets each (docs/limits.md), and their backlog.
-constexpr std::size_t kListMax = 200'000;
+constexpr std::size_t kListMax = 200'000;  // limit: internal
 
 template <class Word, std::size_t N>
 Word read_word(JsonReader& reader, const bj::object& json, std::string_view key,

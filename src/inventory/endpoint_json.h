@@ -13,7 +13,7 @@
 namespace carnet::inventory {
 
 // No observation of one endpoint has more entries than this in any list; a longer one is refused.
-inline constexpr std::size_t kEndpointListMax = 4096;
+inline constexpr std::size_t kEndpointListMax = 4096;  // limit: internal
 
 [[nodiscard]] boost::json::object endpoint_to_json(const Endpoint& endpoint);
 // kInternal naming the member at fault: what is read here was written by Carnet.

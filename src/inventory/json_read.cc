@@ -27,6 +27,11 @@ std::string JsonReader::text(const bj::object& from, std::string_view key) {
 std::int64_t JsonReader::integer(const bj::object& from, std::string_view key) {
   const bj::value* value = find(from, key);
   if (value == nullptr) return 0;
+  // Parsed text holds int64; a value that was made from an unsigned member and never written holds
+  // uint64.
+  if (value->is_uint64() && value->get_uint64() <= std::numeric_limits<std::int64_t>::max()) {
+    return static_cast<std::int64_t>(value->get_uint64());
+  }
   if (!value->is_int64()) {
     fail(key);
     return 0;

@@ -1,7 +1,8 @@
 #pragma once
-// The nouns of the product: what was observed at an endpoint, and what it means. Probes fill observations, assess/ turns
-// them into assets and a judgement, evidence/ writes them down, the store keeps them. Plain values, no behaviour, no
-// thread-safety concerns. Field names follow the JSON of docs/api (camelCase there, snake_case here).
+// The nouns of the product: what was observed at an endpoint, and what it means. Probes fill
+// observations, assess/ turns them into assets and a judgement, evidence/ writes them down, the
+// store keeps them. Plain values, no behaviour, no thread-safety concerns. Field names follow the
+// JSON of docs/api (camelCase there, snake_case here).
 
 #include <cstdint>
 #include <optional>
@@ -12,10 +13,12 @@
 
 namespace carnet::inventory {
 
-// ---- What was observed -------------------------------------------------------------------------------------------
+// ---- What was observed
+// -------------------------------------------------------------------------------------------
 
-// A probe result is one of these five words and they are never confused: `kUnsupported` needs proof by refusal,
-// `kNotProven` means the server's answers did not settle it, `kNotTested` that nobody asked.
+// A probe result is one of these five words and they are never confused: `kUnsupported` needs proof
+// by refusal, `kNotProven` means the server's answers did not settle it, `kNotTested` that nobody
+// asked.
 enum class Support { kPreferred, kSupported, kUnsupported, kNotTested, kNotProven };
 
 struct Finding {
@@ -43,8 +46,8 @@ struct TlsCipherSuite {
 };
 
 struct Certificate {
-  int chain = 0;     // a server with two certificates has two chains
-  int position = 0;  // 0 = leaf
+  int chain = 0;                // a server with two certificates has two chains
+  int position = 0;             // 0 = leaf
   std::string subject, issuer;  // RFC 4514 text
   std::string serial_number;    // lower-case hex
   Timestamp not_before{}, not_after{};
@@ -68,7 +71,8 @@ struct TlsObservation {
   std::vector<TlsGroupSupport> groups;  // every group that was asked for, preferred first
   std::optional<bool> server_order;     // nullopt: not proven
   std::vector<TlsCipherSuite> cipher_suites;
-  // TLS 1.2 and older: the key exchanges seen: "ECDHE", "DHE", "RSA"; `dh_bits` of the DHE group if any.
+  // TLS 1.2 and older: the key exchanges seen: "ECDHE", "DHE", "RSA"; `dh_bits` of the DHE group if
+  // any.
   std::vector<std::string> legacy_key_exchanges;
   int dh_bits = 0;
   HandshakeProof handshake_proof;
@@ -86,7 +90,8 @@ struct SshHostKey {
 
 struct SshObservation {
   std::string banner;
-  std::vector<std::string> kex, host_key_algorithms, ciphers, macs;  // in the server's order, as sent
+  std::vector<std::string> kex, host_key_algorithms, ciphers,
+      macs;                    // in the server's order, as sent
   std::string negotiated_kex;  // with a client that offers everything, hybrids first
   std::vector<SshHostKey> host_keys;
   bool strict_kex = false;
@@ -107,7 +112,8 @@ struct Endpoint {
   std::optional<SshObservation> ssh;
 };
 
-// ---- What it means -----------------------------------------------------------------------------------------------
+// ---- What it means
+// -----------------------------------------------------------------------------------------------
 
 enum class AssetStatus { kBroken, kAtRisk, kSafe, kUnknown };
 enum class Exposure { kKeyEstablishment, kAuthentication };
@@ -136,7 +142,8 @@ struct Asset {
   double mosca_priority = 0;  // 0–100
   std::vector<std::string> standards_refs;
   Vulnerability vulnerability;
-  // 1: a post-quantum group is negotiated by default; 0.6: supported only; 0: none. Key establishment only.
+  // 1: a post-quantum group is negotiated by default; 0.6: supported only; 0: none. Key
+  // establishment only.
   double pq_credit = 0;
 };
 
@@ -192,7 +199,7 @@ struct StatusCounts {
 
 struct Judgement {
   std::optional<double> score;  // nullopt: nothing was classified
-  std::string band;             // "Critical" | "At Risk" | "Developing" | "Prepared"; "" without a score
+  std::string band;  // "Critical" | "At Risk" | "Developing" | "Prepared"; "" without a score
   std::optional<double> score_low, score_high;
   Coverage coverage;
   MoscaJudgement mosca;
@@ -205,7 +212,7 @@ struct Judgement {
 };
 
 struct TimelineEvent {
-  int seq = 0;  // from 1, without gaps
+  int seq = 0;        // from 1, without gaps
   std::string key;    // "queued", "started", "endpoint", "assessed", "finished", …
   std::string label;  // for people
   Timestamp at{};

@@ -7,8 +7,10 @@
 
 namespace carnet::inventory {
 
-[[nodiscard]] std::string_view to_string(Support state);        // "preferred" …
-[[nodiscard]] std::string_view to_string(AssetStatus status);   // "broken" "at-risk" "safe" "unknown"
-[[nodiscard]] std::string_view to_string(Exposure exposure);    // "key-establishment" "authentication"
+[[nodiscard]] std::string_view to_string(Support state);  // "preferred" …
+[[nodiscard]] std::string_view to_string(
+    AssetStatus status);  // "broken" "at-risk" "safe" "unknown"
+[[nodiscard]] std::string_view to_string(
+    Exposure exposure);  // "key-establishment" "authentication"
 
 }  // namespace carnet::inventory
