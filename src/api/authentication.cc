@@ -5,7 +5,7 @@
 namespace carnet::api {
 namespace {
 
-constexpr std::size_t kKeysInOneRequestMax = 8;
+constexpr std::size_t kKeysInOneRequestMax = 8;  // limit: internal
 
 // The key of an "Authorization: Bearer" header; nullopt for another scheme.
 std::optional<std::string_view> bearer(std::string_view header) {

@@ -241,7 +241,7 @@ void Members::not_yet(std::string_view name) {
 
 void Members::done() {
   // Long or odd names are shown cut: they are the caller's text.
-  constexpr std::size_t kShownMax = 64;
+  constexpr std::size_t kShownMax = 64;  // limit: internal
   std::size_t reported = 0;
   for (const auto& member : object_) {
     const std::string_view name(member.key().data(), member.key().size());

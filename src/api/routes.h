@@ -94,7 +94,7 @@ class Router {
   explicit Router(std::span<const Route> routes);
   ~Router();
 
-  static constexpr std::size_t kParamsMax = 2;
+  static constexpr std::size_t kParamsMax = 2;  // limit: internal
   struct Match {
     const Route* route = nullptr;  // null: no such path, or not with this method
     const std::vector<const Route*>* path_routes = nullptr;  // null: no such path

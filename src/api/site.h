@@ -49,7 +49,7 @@ class LinkFragments {
   void put(const std::string& scan_id, std::shared_ptr<const LinkFragment> fragment);
 
  private:
-  static constexpr std::size_t kEntriesMax = 256;
+  static constexpr std::size_t kEntriesMax = 256;  // limit: internal
   mutable std::mutex mutex_;
   std::unordered_map<std::string, std::shared_ptr<const LinkFragment>> fragments_;
 };
