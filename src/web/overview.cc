@@ -204,13 +204,39 @@ void fill_source(Filler parent, std::string_view source) {
   }
 }
 
+// Text in which settings stand between backticks, as plain and code parts by turns; a backtick
+// without a partner is text.
+void fill_action(Filler item, std::string_view action) {
+  while (!action.empty()) {
+    const std::size_t open = action.find('`');
+    const std::size_t close = open == std::string_view::npos ? open : action.find('`', open + 1);
+    const bool has_code = close != std::string_view::npos;
+    const std::string_view plain = has_code ? action.substr(0, open) : action;
+    if (!plain.empty()) item.section("PART").section("PLAIN").set("TEXT", plain);
+    if (!has_code) return;
+    item.section("PART").section("CODE").set("TEXT", action.substr(open + 1, close - open - 1));
+    action.remove_prefix(close + 1);
+  }
+}
+
+// The title without the place, which stands on a line of its own.
+std::string_view short_title(std::string_view title, std::string_view place) {
+  const std::string suffix = " at " + std::string(place);
+  if (!place.empty() && title.ends_with(suffix)) title.remove_suffix(suffix.size());
+  return title;
+}
+
 void fill_item(Filler item, const inventory::BacklogItem& backlog, const Asset* asset) {
-  item.set("TITLE", backlog.title);
-  item.set("ACTION", backlog.action);
-  if (asset != nullptr) item.section("WHERE").set("TEXT", host_port(asset->host, asset->port));
+  const std::string place = asset == nullptr ? "" : host_port(asset->host, asset->port);
+  item.set("TITLE", short_title(backlog.title, place));
+  fill_action(item, backlog.action);
+  if (!place.empty()) item.section("WHERE").set("TEXT", place);
   if (!backlog.pqc_algorithm.empty()) item.section("TARGET").set("TEXT", backlog.pqc_algorithm);
   if (backlog.deadline.empty()) {
-    (void)item.section("NO_DEADLINE");
+    const bool broken = asset != nullptr && asset->vulnerability.status == AssetStatus::kBroken;
+    item.section("NO_DEADLINE")
+        .set("TEXT",
+             broken ? "now, as it can be attacked today" : "none set by the rules examined");
   } else {
     Filler deadline = item.section("DEADLINE");
     deadline.set("DAY", long_day(backlog.deadline));

@@ -161,13 +161,13 @@ BandWords band_words(std::string_view band) {
     return {"critical", "below 40",
             "Most of the protection examined here rests on cryptography that a quantum computer "
             "would break, or that is "
-            "weak already. The three steps below matter most."};
+            "weak already. What to do first is below."};
   }
   if (band == "At Risk") {
     return {"at-risk", "40 to below 65",
             "Some protection is in place, but a substantial part of what was examined would not "
             "withstand a quantum "
-            "computer. The three steps below matter most."};
+            "computer. What to do first is below."};
   }
   if (band == "Developing") {
     return {"developing", "65 to below 85",

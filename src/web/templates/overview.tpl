@@ -99,11 +99,11 @@
 <li>
 <h3><bdi>{{TITLE}}</bdi></h3>
 {{#WHERE}}<p class="kicker"><bdi>{{TEXT}}</bdi></p>{{/WHERE}}
-<p><bdi>{{ACTION}}</bdi></p>
+<p>{{#PART}}{{#CODE}}<code>{{TEXT}}</code>{{/CODE}}{{#PLAIN}}<bdi>{{TEXT}}</bdi>{{/PLAIN}}{{/PART}}</p>
 <dl class="inline">
 {{#TARGET}}<div><dt>Move to</dt><dd><bdi>{{TEXT}}</bdi></dd></div>{{/TARGET}}
 {{#DEADLINE}}<div><dt>Deadline</dt><dd><strong>{{DAY}}</strong>{{#SOURCE}} <bdi>{{TEXT}}</bdi>{{/SOURCE}}{{#LINK}} <a href="{{URL}}" rel="noopener noreferrer nofollow">{{HOST}}</a>{{/LINK}}</dd></div>{{/DEADLINE}}
-{{#NO_DEADLINE}}<div><dt>Deadline</dt><dd>none set by the rules examined</dd></div>{{/NO_DEADLINE}}
+{{#NO_DEADLINE}}<div><dt>Deadline</dt><dd>{{TEXT}}</dd></div>{{/NO_DEADLINE}}
 {{#EFFORT}}<div><dt>Effort</dt><dd>{{TEXT}} <span class="quiet">(estimate)</span></dd></div>{{/EFFORT}}
 {{#OWNER}}<div><dt>Owner</dt><dd><bdi>{{NAME}}</bdi></dd></div>{{/OWNER}}
 </dl>

@@ -94,9 +94,13 @@ TEST(Hostile, NoStringChangesThePagesStructure) {
   };
   const auto as_text = structure_with("harmless");
   const auto as_address = structure_with("https://harmless.example/");  // a source becomes a link
+  const auto as_code = structure_with("`harmless`");  // a setting within an action
   ASSERT_GT(as_text.size(), 100U);
   for (const std::string& text : naughty_strings()) {
-    EXPECT_EQ(structure_with(text), text.starts_with("https://") ? as_address : as_text) << text;
+    const auto& expected = text.starts_with("https://") ? as_address
+                           : text.starts_with("`")      ? as_code
+                                                        : as_text;
+    EXPECT_EQ(structure_with(text), expected) << text;
   }
 }
 
@@ -221,6 +225,20 @@ TEST(Overview, NamesThreeFirstStepsWithDeadlineAndSource) {
               HasSubstr("<a href=\"https://digital-strategy.ec.europa.eu/en/library/roadmap\""));
   EXPECT_THAT(html, HasSubstr("1 more action is in the full report"));
   EXPECT_THAT(done, Not(HasSubstr("Turn off TLS 1.0 and RSA key transport")));
+}
+
+TEST(Overview, SettingsInAnActionAreCodeAndThePlaceIsSaidOnce) {
+  inventory::ScanDocument document = fixture::document();
+  inventory::BacklogItem& item = document.judgement.backlog[0];
+  item.title = "Turn it off at legacy-swift-gateway.payments.meridian-bank.example:8443";
+  item.action = "Set `a <b>` and `c`; a lone ` stays.";
+  item.deadline.clear();
+  const std::string html = overview_of(std::move(document), fixture::link());
+  EXPECT_THAT(html, HasSubstr("<h3><bdi>Turn it off</bdi></h3>"));
+  EXPECT_THAT(html,
+              HasSubstr("<bdi>Set </bdi><code>a &lt;b&gt;</code><bdi> and </bdi><code>c</code>"
+                        "<bdi>; a lone ` stays.</bdi>"));
+  EXPECT_THAT(html, HasSubstr("now, as it can be attacked today"));
 }
 
 TEST(Overview, ShowsNothingThatIsMeantForTheOwner) {
