@@ -185,7 +185,8 @@ class WorkerHost {
  public:
   WorkerHost(store::Database& db, const Clock& clock, Random& random, const Log& log,
              net::Dialer& dialer, ScanWorker::Options options)
-      : worker(db, clock, random, log, dialer, probe::EngineLimits{}, options),
+      : database(db),
+        worker(db, clock, random, log, dialer, probe::EngineLimits{}, options),
         context(std::make_unique<boost::asio::io_context>()) {
     const auto done = [](std::exception_ptr error) {
       if (error) std::rethrow_exception(error);
@@ -203,8 +204,14 @@ class WorkerHost {
   void kill() {
     context->stop();
     thread.join();
+    // What the database still works on for this context ends before the context does.
+    const std::function<Result<bool>(store::Connection&)> nothing =
+        [](store::Connection&) -> Result<bool> { return true; };
+    EXPECT_TRUE(run_task(database.write<bool>(nothing)));
     context.reset();
   }
+
+  store::Database& database;
 
   ScanWorker worker;
   std::unique_ptr<boost::asio::io_context> context;
