@@ -26,7 +26,7 @@ struct MlDsaSizes {
 
 inline constexpr std::size_t kMlDsaSeedBytes = 32;    // ξ
 inline constexpr std::size_t kMlDsaRandomBytes = 32;  // rnd of hedged signing
-inline constexpr std::size_t kMlDsaContextBytesMax = 255;
+inline constexpr std::size_t kMlDsaContextBytesMax = 255;  // limit: internal
 
 // Bytes; FIPS 204 table 2.
 [[nodiscard]] constexpr MlDsaSizes sizes_of(MlDsa set) {
