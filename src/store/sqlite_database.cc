@@ -14,9 +14,9 @@
 namespace carnet::store {
 namespace {
 
-constexpr int kWriterCache_kib = 16384;
-constexpr int kReaderCache_kib = 8192;
-constexpr int kPointCache_kib = 4096;
+constexpr int kWriterCache_kib = 8192;
+constexpr int kReaderCache_kib = 4096;
+constexpr int kPointCache_kib = 8192;
 
 struct Parts {
   std::unique_ptr<SqliteFileGuard> guard;
