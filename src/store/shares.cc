@@ -73,11 +73,11 @@ Result<void> insert(Connection& db, const ShareRow& row) {
 }
 
 Result<std::optional<ShareRow>> find_by_public_id(Connection& db, std::string_view public_id) {
-  return query_one(
-      db,
-      "SELECT " CARNET_SHARE_COLUMNS
-      ", t.name, t.settings FROM shares s JOIN tenants t ON t.id = s.tenant_id WHERE s.public_id = $1",
-      {public_id}, read_with_tenant);
+  return query_one(db,
+                   "SELECT " CARNET_SHARE_COLUMNS
+                   ", t.name, t.settings FROM shares s JOIN tenants t ON t.id = s.tenant_id WHERE "
+                   "s.public_id = $1",
+                   {public_id}, read_with_tenant);
 }
 
 Result<std::optional<ShareRow>> find(Connection& db, const TenantId& tenant, const ShareId& id) {
