@@ -119,12 +119,15 @@ function overviewTests(browser, { scan, link }) {
     })],
   ["each download it offers comes, with the size it names", () =>
     visit(browser, link.page, VIEWS.light, async (page) => {
-      const targets = await page.locator(".downloads a").evaluateAll((links) => links.map((one) => one.href));
-      check(targets.length >= 2, "JSON and CSV at least");
-      for (const target of targets) {
+      const offered = await page.locator(".downloads a").evaluateAll((links) =>
+        links.map((link) => ({ target: link.href, size: link.querySelector(".size").textContent })));
+      check(offered.length >= 2, "JSON and CSV at least");
+      for (const { target, size } of offered) {
         const response = await fetch(target);
         same(response.status, 200, target);
-        check((await response.arrayBuffer()).byteLength > 0, `${target} is empty`);
+        const bytes = (await response.arrayBuffer()).byteLength;
+        const words = bytes < 1000 ? `${bytes} B` : `${(bytes / 1000).toFixed(1).replace(/\.0$/, "")} KB`;
+        same(size, words, `size of ${target}`);
       }
     })]];
   for (const [kind, view] of Object.entries(VIEWS)) {
