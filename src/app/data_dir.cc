@@ -74,18 +74,18 @@ Result<void> check_free(const std::string& directory) {
   return {};
 }
 
-Result<InitResult> make_first_tenant(store::Database& db, const std::string& name, const Secret& pepper, const Clock& clock,
+Result<InitResult> make_first_tenant(TaskRunner& tasks, store::Database& db, const std::string& name, const Secret& pepper, const Clock& clock,
                                      Random& random) {
   service::Tenancy tenancy(db, clock, random, pepper, {});
   const service::Actor actor{.tenant = {}, .tenant_name = {}, .key = {}, .role = service::Role::kAdmin, .platform = true,
                              .request_id = "carnet-init"};
   service::NewTenant new_tenant{.name = name, .slug = {}};
-  CARNET_TRY(tenant, run_task(tenancy.create_tenant(actor, std::move(new_tenant))));
+  CARNET_TRY(tenant, tasks.run(tenancy.create_tenant(actor, std::move(new_tenant))));
   InitResult out{.tenant_id = tenant.id.str(), .tenant_name = tenant.name, .keys = {}};
   for (const service::Role role : {service::Role::kAdmin, service::Role::kOperator, service::Role::kViewer}) {
     service::NewKey new_key{.label = fmt::format("first {} key", store::to_string(role)), .role = role, .expires_days = {},
                             .rate_per_minute = {}};
-    CARNET_TRY(issued, run_task(tenancy.issue_key(actor, tenant.id, std::move(new_key))));
+    CARNET_TRY(issued, tasks.run(tenancy.issue_key(actor, tenant.id, std::move(new_key))));
     out.keys.push_back({.role = std::string(store::to_string(role)), .token = std::move(issued.token)});
   }
   return out;
@@ -117,10 +117,11 @@ Result<InitResult> init_data_dir(const InitRequest& request, const Clock& clock,
 
   InitResult out;
   {
+    TaskRunner tasks;
     store::SqliteOptions options;
     options.path = staging.path() + "/carnet.db";
     CARNET_TRY(db, store::open_sqlite(options));
-    auto first = make_first_tenant(*db, request.tenant_name, pepper, clock, random);
+    auto first = make_first_tenant(tasks, *db, request.tenant_name, pepper, clock, random);
     db->stop();
     if (!first) return tl::unexpected(std::move(first).error());
     out = std::move(*first);

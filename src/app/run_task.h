@@ -1,30 +1,38 @@
 #pragma once
-// Runs one coroutine to its end on the calling thread, for shell commands and start-up. Not for use on an I/O thread.
+// Runs coroutines to their end on the calling thread, for shell commands and start-up. Not for use on an I/O thread. The
+// runner must outlive whatever its tasks wait for (a database's threads), so declare it first.
 
 #include <exception>
 #include <optional>
 
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 
 #include "base/task.h"
 
 namespace carnet::app {
 
-template <class T>
-[[nodiscard]] T run_task(Task<T> task) {
-  boost::asio::io_context context(1);
-  std::optional<T> out;
-  std::exception_ptr failure;
-  boost::asio::co_spawn(context, std::move(task), [&](std::exception_ptr thrown, T value) {
-    failure = thrown;
-    if (!thrown) out.emplace(std::move(value));
-  });
-  // A database thread posts the end of its work to this context; the guard keeps run() waiting for it.
-  auto guard = boost::asio::make_work_guard(context);
-  while (!out && !failure) context.run_one();
-  if (failure) std::rethrow_exception(failure);
-  return std::move(*out);
-}
+class TaskRunner {
+ public:
+  template <class T>
+  [[nodiscard]] T run(Task<T> task) {
+    std::optional<T> out;
+    std::exception_ptr failure;
+    const auto done = [&](std::exception_ptr thrown, T value) {
+      failure = thrown;
+      if (!thrown) out.emplace(std::move(value));
+    };
+    boost::asio::co_spawn(context_, std::move(task), done);
+    // Other threads post the end of their work here; the guard keeps run_one() waiting for it.
+    const auto guard = boost::asio::make_work_guard(context_);
+    while (!out && !failure) context_.run_one();
+    if (failure) std::rethrow_exception(failure);
+    return std::move(*out);
+  }
+
+ private:
+  boost::asio::io_context context_{1};
+};
 
 }  // namespace carnet::app

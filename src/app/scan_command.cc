@@ -187,6 +187,7 @@ int run_scan_command(const ScanCommand& command, const Clock& clock, Random& ran
   const std::unique_ptr<net::Resolver> resolver = net::make_system_resolver();
   const net::AddressPolicy policy(net::AddressPolicy::special_purpose_ranges(), std::move(*allowed));
   const std::unique_ptr<net::Dialer> dialer = net::make_guarded_dialer(*resolver, policy, clock);
+  TaskRunner tasks;
   const Progress progress(command.quiet);
   service::DirectScan direct;
   direct.endpoints = std::move(*planned);
@@ -200,7 +201,7 @@ int run_scan_command(const ScanCommand& command, const Clock& clock, Random& ran
   };
   const std::atomic<bool> cancelled{false};
   const inventory::ScanDocument document =
-      run_task(service::scan_directly(std::move(direct), *dialer, clock, random, probe::EngineLimits{}, cancelled));
+      tasks.run(service::scan_directly(std::move(direct), *dialer, clock, random, probe::EngineLimits{}, cancelled));
   if (auto written = put_out(command, render(command, document)); !written) {
     fmt::print(stderr, "carnet scan: {}\n", written.error().public_detail);
     return kExitUsage;

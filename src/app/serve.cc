@@ -143,10 +143,10 @@ class Service {
         policy_(net::AddressPolicy::special_purpose_ranges(), settings.allow_targets),
         dialer_(net::make_guarded_dialer(*resolver_, policy_, clock, &own_listeners_)),
         tenancy_(*db_, clock, random, pepper_, {.default_rate_per_minute = settings.rate_limit_per_minute}),
-        scans_(*db_, clock, random, policy_, {.authorize_any_target = settings.authorize_any_target, .on_queued = [this] { worker_.wake(); }}),
+        scans_(*db_, clock, random, policy_, {.authorize_any_target = settings.authorize_any_target, .signals = &signals_of_scans_, .on_queued = [this] { worker_.wake(); }}),
         sharing_(*db_, clock, random, pepper_),
         idempotency_(*db_, clock, random, pepper_),
-        worker_(*db_, clock, random, log_, *dialer_, probe::EngineLimits{}, {}),
+        worker_(*db_, clock, random, log_, *dialer_, probe::EngineLimits{}, {.signals = &signals_of_scans_}),
         clock_(clock),
         server_({.trusted_proxies = settings.trusted_proxies}, handler_, log_),
         control_(1),
@@ -279,7 +279,8 @@ class Service {
     server_.stop();
     for (const auto& thread : io_) thread->stop();
     probes_.stop();
-    if (!run_task(flush_all())) log_.warn("last-used times were not written");
+    TaskRunner tasks;
+    if (!tasks.run(flush_all())) log_.warn("last-used times were not written");
     db_->stop();
     log_.info("stopped");
     return 0;
@@ -301,6 +302,7 @@ class Service {
   net::AddressPolicy policy_;
   std::unique_ptr<net::Dialer> dialer_;
   web::Pages pages_;
+  service::ScanSignals signals_of_scans_;
   service::Tenancy tenancy_;
   service::Scans scans_;
   service::Sharing sharing_;

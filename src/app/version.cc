@@ -6,6 +6,8 @@
 #include <openssl/crypto.h>
 #include <sqlite3.h>
 
+#include "crypto/provider.h"
+
 namespace carnet::app {
 
 std::string_view version() { return CARNET_VERSION; }
@@ -15,10 +17,11 @@ std::string version_text() {
       "carnet {}\n"
       "  built with  {}\n"
       "  openssl     {}\n"
+      "  ml-kem/dsa  {}\n"
       "  sqlite      {}\n"
       "  c-ares      {}\n"
       "  curl        {}\n",
-      version(), __VERSION__, OpenSSL_version(OPENSSL_VERSION), sqlite3_libversion(), ares_version(nullptr),
+      version(), __VERSION__, OpenSSL_version(OPENSSL_VERSION), crypto::provider_name(), sqlite3_libversion(), ares_version(nullptr),
       curl_version_info(CURLVERSION_NOW)->version);
 }
 

@@ -12,17 +12,21 @@ namespace carnet::store {
 Task<Result<void>> Database::await(Work work, bool writes) {
   auto initiate = [this, writes](auto handler, Work closure) {
     using Handler = decltype(handler);
-    auto guard = boost::asio::make_work_guard(boost::asio::get_associated_executor(handler));
-    // std::function wants to be copyable, a coroutine's handler is not.
-    auto held = std::make_shared<Handler>(std::move(handler));
-    Done done = [held, guard = std::move(guard)](Result<void> result) mutable {
-      // The handler leaves `held` here, so that it ends on its own executor and never on a database
-      // thread.
-      auto resume = [resumed = std::move(*held), result = std::move(result)]() mutable {
+    auto executor = boost::asio::get_associated_executor(handler);
+    using Guard = decltype(boost::asio::make_work_guard(executor));
+    // std::function wants to be copyable, a coroutine's handler is not. Both members end inside the posted function, on
+    // the handler's own executor and never on a database thread: its context may be gone a moment later.
+    struct Pending {
+      Handler handler;
+      Guard guard;
+    };
+    auto pending = std::make_shared<Pending>(Pending{std::move(handler), boost::asio::make_work_guard(executor)});
+    Done done = [pending = std::move(pending), executor](Result<void> result) mutable {
+      auto resume = [pending = std::move(pending), result = std::move(result)]() mutable {
+        Handler resumed = std::move(pending->handler);
         std::move(resumed)(std::move(result));
       };
-      boost::asio::post(guard.get_executor(), std::move(resume));
-      guard.reset();
+      boost::asio::post(executor, std::move(resume));
     };
     if (writes)
       submit_write(std::move(closure), std::move(done));
