@@ -26,6 +26,7 @@ std::string path_for(const Route& route, const Tenant& tenant) {
   put("{token}", tenant.share_token);
   put("{name}", "carnet.css");
   put("{key_id}", "key_00000000000000000000000000");
+  if (route.operation_id == "scan.diff") path += "?against=" + tenant.scan_id;
   return path;
 }
 
