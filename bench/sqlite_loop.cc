@@ -1,5 +1,6 @@
-// The peer of share creation: a bare loop that inserts the same two rows (a share and its audit row) through the plain
-// SQLite API, `group` of them in one commit at synchronous=FULL, for `seconds`. Prints pairs a second.
+// The peer of share creation: a bare loop that inserts the same two rows (a share and its audit
+// row) through the plain SQLite API, `group` of them in one commit at synchronous=FULL, for
+// `seconds`. Prints pairs a second.
 //
 //   bench_sqlite_loop DATABASE TENANT_ID SCAN_ID GROUP SECONDS
 
@@ -46,16 +47,22 @@ int main(int argc, char** argv) {
   const auto length = std::chrono::seconds(std::atoi(argv[5]));
   sqlite3* db = nullptr;
   must(sqlite3_open(argv[1], &db), db);
-  must(sqlite3_exec(db, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA cache_size=-65536",
-                    nullptr, nullptr, nullptr), db);
-  sqlite3_stmt* const share = prepare(
-      db,
-      "INSERT INTO shares (public_id, id, tenant_id, scan_id, secret_mac, hint, scope, label, recipient, created_by, created_at, "
-      "expires_at) VALUES (?1, ?2, ?3, ?4, ?5, 'hint', 'passport', 'Auditor handoff', '', 'key_bench', ?6, ?7)");
-  sqlite3_stmt* const audit = prepare(
-      db,
-      "INSERT INTO audit (id, tenant_id, at, actor, action, subject, request_id, detail) VALUES (?1, ?2, ?3, 'key_bench', "
-      "'share.create', ?4, 'bench-request', '{\"scanId\":\"x\"}')");
+  must(sqlite3_exec(db,
+                    "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; "
+                    "PRAGMA cache_size=-65536",
+                    nullptr, nullptr, nullptr),
+       db);
+  sqlite3_stmt* const share =
+      prepare(db,
+              "INSERT INTO shares (public_id, id, tenant_id, scan_id, secret_mac, hint, scope, "
+              "label, recipient, created_by, created_at, "
+              "expires_at) VALUES (?1, ?2, ?3, ?4, ?5, 'hint', 'passport', 'Auditor handoff', '', "
+              "'key_bench', ?6, ?7)");
+  sqlite3_stmt* const audit =
+      prepare(db,
+              "INSERT INTO audit (id, tenant_id, at, actor, action, subject, request_id, detail) "
+              "VALUES (?1, ?2, ?3, 'key_bench', "
+              "'share.create', ?4, 'bench-request', '{\"scanId\":\"x\"}')");
   const auto start = std::chrono::steady_clock::now();
   unsigned long long made = 0;
   // Public ids of real links are random, so the index is hit all over, not only at its end.

@@ -2,9 +2,9 @@
 
 #include <memory>
 
-#include <boost/json.hpp>
 #include <curl/curl.h>
 #include <fmt/format.h>
+#include <boost/json.hpp>
 
 #include "app/data_dir.h"
 #include "base/json.h"
@@ -37,7 +37,8 @@ struct Answer {
   std::string body;
 };
 
-Result<Answer> send(const AdminConnection& connection, const AdminRequest& request, const Secret& key) {
+Result<Answer> send(const AdminConnection& connection, const AdminRequest& request,
+                    const Secret& key) {
   const std::unique_ptr<CURL, CurlDeleter> handle(curl_easy_init());
   Answer answer;
   char reason[CURL_ERROR_SIZE] = "";
@@ -60,9 +61,10 @@ Result<Answer> send(const AdminConnection& connection, const AdminRequest& reque
   curl_easy_setopt(curl, CURLOPT_WRITEDATA, &answer.body);
   curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, reason);
   if (const CURLcode code = curl_easy_perform(curl); code != CURLE_OK)
-    return make_error(ErrorCode::kUnavailable,
-                      fmt::format("cannot reach {}: {}. Is the service running there? Name another with --url.", connection.url,
-                                  reason[0] != '\0' ? reason : curl_easy_strerror(code)));
+    return make_error(
+        ErrorCode::kUnavailable,
+        fmt::format("cannot reach {}: {}. Is the service running there? Name another with --url.",
+                    connection.url, reason[0] != '\0' ? reason : curl_easy_strerror(code)));
   curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &answer.status);
   return answer;
 }
@@ -101,7 +103,8 @@ int run_admin_request(const AdminConnection& connection, const AdminRequest& req
   auto key = read_key_file(connection.key_file);
   if (!key || key->empty()) {
     fmt::print(stderr, "carnet admin: {}\n",
-               key ? fmt::format("there is no admin key at {}; name the file with --admin-key-file or its directory with --data",
+               key ? fmt::format("there is no admin key at {}; name the file with --admin-key-file "
+                                 "or its directory with --data",
                                  connection.key_file)
                    : key.error().public_detail);
     return kExitUsage;
@@ -114,12 +117,15 @@ int run_admin_request(const AdminConnection& connection, const AdminRequest& req
   const auto body = json::parse(answer->body.empty() ? "{}" : answer->body);
   const auto* object = body ? body->if_object() : nullptr;
   if (object == nullptr) {
-    fmt::print(stderr, "carnet admin: {} did not answer like Carnet (HTTP {}); is --url right?\n", connection.url, answer->status);
+    fmt::print(stderr, "carnet admin: {} did not answer like Carnet (HTTP {}); is --url right?\n",
+               connection.url, answer->status);
     return kExitUnreached;
   }
   if (answer->status >= 400) {
     const auto* detail = object->if_contains("detail");
-    fmt::print(stderr, "carnet admin: {}\n", detail != nullptr ? text_of(*detail) : fmt::format("refused with HTTP {}", answer->status));
+    fmt::print(
+        stderr, "carnet admin: {}\n",
+        detail != nullptr ? text_of(*detail) : fmt::format("refused with HTTP {}", answer->status));
     return kExitRefused;
   }
   if (connection.json) {

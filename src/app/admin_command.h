@@ -1,6 +1,6 @@
 #pragma once
-// `carnet admin`: the admin API from the shell, over HTTP to a running service. Exit codes: 0 done, 1 the service refused
-// (its own words are printed), 2 usage, 3 the service could not be reached.
+// `carnet admin`: the admin API from the shell, over HTTP to a running service. Exit codes: 0 done,
+// 1 the service refused (its own words are printed), 2 usage, 3 the service could not be reached.
 
 #include <optional>
 #include <string>

@@ -5,7 +5,8 @@
 namespace carnet::app {
 namespace {
 
-// roff: a backslash and a dot or quote at a line's start are commands, a hyphen is a typographic one.
+// roff: a backslash and a dot or quote at a line's start are commands, a hyphen is a typographic
+// one.
 std::string roff(std::string_view text) {
   std::string out;
   for (const char c : text) {
@@ -53,7 +54,8 @@ void append_bash_arms(std::string& out, const CommandDoc& command, const std::st
     for (const std::string& name : option.names) words += name + " ";
   if (!words.empty()) words.pop_back();
   out += fmt::format("    \"{}\") words=\"{}\" ;;\n", path, words);
-  for (const CommandDoc& inner : command.commands) append_bash_arms(out, inner, path.empty() ? inner.name : path + " " + inner.name);
+  for (const CommandDoc& inner : command.commands)
+    append_bash_arms(out, inner, path.empty() ? inner.name : path + " " + inner.name);
 }
 
 void append_command_paths(std::string& out, const CommandDoc& command, const std::string& path) {
@@ -68,15 +70,19 @@ void append_command_paths(std::string& out, const CommandDoc& command, const std
 
 std::string man_page(const CommandDoc& program, std::string_view version) {
   std::string out = fmt::format(
-      ".TH CARNET 1 \"\" \"carnet {}\" \"Carnet\"\n.SH NAME\ncarnet \\- {}\n.SH SYNOPSIS\n\\fBcarnet\\fR \\fICOMMAND\\fR "
+      ".TH CARNET 1 \"\" \"carnet {}\" \"Carnet\"\n.SH NAME\ncarnet \\- {}\n.SH "
+      "SYNOPSIS\n\\fBcarnet\\fR \\fICOMMAND\\fR "
       "[\\fIOPTION\\fR ...]\n.SH OPTIONS\n",
-      version, roff("tells how ready cryptography is for quantum computers, and proves it to an outsider"));
+      version,
+      roff("tells how ready cryptography is for quantum computers, and proves it to an outsider"));
   append_options(out, program);
   out += ".SH COMMANDS\n";
   append_commands(out, program, "carnet");
   out +=
-      ".SH FILES\n.TP\n\\fIcarnet.toml\\fR\nsettings; in the current folder, else in the data directory\n.TP\n\\fIDATA/admin.key"
-      "\\fR\nthe platform's own key\n.TP\n\\fIDATA/pepper\\fR\nthe secret that every key and link depends on\n";
+      ".SH FILES\n.TP\n\\fIcarnet.toml\\fR\nsettings; in the current folder, else in the data "
+      "directory\n.TP\n\\fIDATA/admin.key"
+      "\\fR\nthe platform's own key\n.TP\n\\fIDATA/pepper\\fR\nthe secret that every key and link "
+      "depends on\n";
   return out;
 }
 
@@ -88,16 +94,19 @@ std::string bash_completion(const CommandDoc& program) {
       "# bash completion for carnet\n_carnet() {{\n  local current path=\"\" word words=\"\" i\n"
       "  current=\"${{COMP_WORDS[COMP_CWORD]}}\"\n"
       "  for ((i = 1; i < COMP_CWORD; i++)); do\n    word=\"${{COMP_WORDS[i]}}\"\n"
-      "    case \"${{path:+$path }}$word\" in\n      {}) path=\"${{path:+$path }}$word\" ;;\n    esac\n  done\n  case \"$path\" in\n",
+      "    case \"${{path:+$path }}$word\" in\n      {}) path=\"${{path:+$path }}$word\" ;;\n    "
+      "esac\n  done\n  case \"$path\" in\n",
       paths);
   append_bash_arms(out, program, "");
   out +=
-      "  esac\n  mapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$current\")\n}\ncomplete -o default -F _carnet carnet\n";
+      "  esac\n  mapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$current\")\n}\ncomplete -o "
+      "default -F _carnet carnet\n";
   return out;
 }
 
 std::string zsh_completion(const CommandDoc& program) {
-  return "#compdef carnet\nautoload -U +X bashcompinit && bashcompinit\n" + bash_completion(program);
+  return "#compdef carnet\nautoload -U +X bashcompinit && bashcompinit\n" +
+         bash_completion(program);
 }
 
 }  // namespace carnet::app

@@ -1,6 +1,6 @@
 #pragma once
-// The man page and the shell completions, written from the command line's own description so that they cannot differ from
-// it. Pure functions.
+// The man page and the shell completions, written from the command line's own description so that
+// they cannot differ from it. Pure functions.
 
 #include <string>
 #include <string_view>
@@ -22,7 +22,8 @@ struct CommandDoc {
   std::vector<CommandDoc> commands;
 };
 
-[[nodiscard]] std::string man_page(const CommandDoc& program, std::string_view version);  // roff, section 1
+[[nodiscard]] std::string man_page(const CommandDoc& program,
+                                   std::string_view version);  // roff, section 1
 [[nodiscard]] std::string bash_completion(const CommandDoc& program);
 [[nodiscard]] std::string zsh_completion(const CommandDoc& program);
 

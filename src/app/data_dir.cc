@@ -28,7 +28,8 @@ constexpr std::size_t kKeyFileBytesMax = 4096;
 
 std::string system_reason() { return std::strerror(errno); }
 
-tl::unexpected<Error> cannot(std::string_view what, std::string_view path, std::string_view reason) {
+tl::unexpected<Error> cannot(std::string_view what, std::string_view path,
+                             std::string_view reason) {
   return make_error(ErrorCode::kUnavailable, fmt::format("Cannot {} {}: {}.", what, path, reason));
 }
 
@@ -65,28 +66,40 @@ Result<void> check_free(const std::string& directory) {
   std::error_code failure;
   if (!fs::exists(directory, failure)) return {};
   if (!fs::is_directory(directory, failure))
-    return make_error(ErrorCode::kConflict, fmt::format("{} exists and is not a directory; choose another with --data.", directory));
+    return make_error(
+        ErrorCode::kConflict,
+        fmt::format("{} exists and is not a directory; choose another with --data.", directory));
   if (!fs::is_empty(directory, failure) || failure)
     return make_error(ErrorCode::kConflict,
-                      fmt::format("{} is not empty; nothing was changed. Choose another directory with --data, or start the "
+                      fmt::format("{} is not empty; nothing was changed. Choose another directory "
+                                  "with --data, or start the "
                                   "service on this one with: carnet serve --data {}",
                                   directory, directory));
   return {};
 }
 
-Result<InitResult> make_first_tenant(TaskRunner& tasks, store::Database& db, const std::string& name, const Secret& pepper, const Clock& clock,
-                                     Random& random) {
+Result<InitResult> make_first_tenant(TaskRunner& tasks, store::Database& db,
+                                     const std::string& name, const Secret& pepper,
+                                     const Clock& clock, Random& random) {
   service::Tenancy tenancy(db, clock, random, pepper, {});
-  const service::Actor actor{.tenant = {}, .tenant_name = {}, .key = {}, .role = service::Role::kAdmin, .platform = true,
+  const service::Actor actor{.tenant = {},
+                             .tenant_name = {},
+                             .key = {},
+                             .role = service::Role::kAdmin,
+                             .platform = true,
                              .request_id = "carnet-init"};
   service::NewTenant new_tenant{.name = name, .slug = {}};
   CARNET_TRY(tenant, tasks.run(tenancy.create_tenant(actor, std::move(new_tenant))));
   InitResult out{.tenant_id = tenant.id.str(), .tenant_name = tenant.name, .keys = {}};
-  for (const service::Role role : {service::Role::kAdmin, service::Role::kOperator, service::Role::kViewer}) {
-    service::NewKey new_key{.label = fmt::format("first {} key", store::to_string(role)), .role = role, .expires_days = {},
+  for (const service::Role role :
+       {service::Role::kAdmin, service::Role::kOperator, service::Role::kViewer}) {
+    service::NewKey new_key{.label = fmt::format("first {} key", store::to_string(role)),
+                            .role = role,
+                            .expires_days = {},
                             .rate_per_minute = {}};
     CARNET_TRY(issued, tasks.run(tenancy.issue_key(actor, tenant.id, std::move(new_key))));
-    out.keys.push_back({.role = std::string(store::to_string(role)), .token = std::move(issued.token)});
+    out.keys.push_back(
+        {.role = std::string(store::to_string(role)), .token = std::move(issued.token)});
   }
   return out;
 }
@@ -98,7 +111,8 @@ Result<InitResult> init_data_dir(const InitRequest& request, const Clock& clock,
   while (directory.size() > 1 && directory.ends_with('/')) directory.pop_back();
   CARNET_TRY_VOID(check_free(directory));
   std::error_code failure;
-  if (const fs::path parent = fs::path(directory).parent_path(); !parent.empty() && !fs::exists(parent, failure))
+  if (const fs::path parent = fs::path(directory).parent_path();
+      !parent.empty() && !fs::exists(parent, failure))
     return cannot("create", directory, "its parent directory does not exist");
 
   std::array<std::uint8_t, kPepperBytes> bytes{};
@@ -106,14 +120,16 @@ Result<InitResult> init_data_dir(const InitRequest& request, const Clock& clock,
   std::array<std::uint8_t, 6> suffix{};
   random.fill(suffix);
   const std::string staging_path = fmt::format("{}.init-{}", directory, to_hex(suffix));
-  if (::mkdir(staging_path.c_str(), 0700) != 0) return cannot("create", staging_path, system_reason());
+  if (::mkdir(staging_path.c_str(), 0700) != 0)
+    return cannot("create", staging_path, system_reason());
   Staging staging(staging_path);
 
   const Secret pepper(std::string(as_text(bytes)));
   const std::string pepper_text = to_hex(bytes) + "\n";
   CARNET_TRY_VOID(write_private_file(staging.path() + "/pepper", pepper_text));
   const crypto::NewToken admin = crypto::new_token(kAdminKeyPrefix, pepper, random);
-  CARNET_TRY_VOID(write_private_file(staging.path() + "/admin.key", std::string(admin.text.expose()) + "\n"));
+  CARNET_TRY_VOID(
+      write_private_file(staging.path() + "/admin.key", std::string(admin.text.expose()) + "\n"));
 
   InitResult out;
   {
@@ -126,7 +142,8 @@ Result<InitResult> init_data_dir(const InitRequest& request, const Clock& clock,
     if (!first) return tl::unexpected(std::move(first).error());
     out = std::move(*first);
   }
-  if (::rename(staging.path().c_str(), directory.c_str()) != 0) return cannot("create", directory, system_reason());
+  if (::rename(staging.path().c_str(), directory.c_str()) != 0)
+    return cannot("create", directory, system_reason());
   staging.release();
   return out;
 }
@@ -150,13 +167,16 @@ Result<Secret> read_key_file(const std::string& path) {
 Result<Secret> read_pepper(const std::string& directory) {
   std::error_code ignored;
   if (!fs::is_directory(directory, ignored))
-    return make_error(ErrorCode::kUnavailable,
-                      fmt::format("There is no data directory at {}; make one with: carnet init --data {}", directory, directory));
+    return make_error(
+        ErrorCode::kUnavailable,
+        fmt::format("There is no data directory at {}; make one with: carnet init --data {}",
+                    directory, directory));
   CARNET_TRY(text, read_key_file(directory + "/pepper"));
   const auto bytes = from_hex(text.expose());
   if (!bytes || bytes->size() != kPepperBytes)
     return make_error(ErrorCode::kUnavailable,
-                      fmt::format("{}/pepper is missing or damaged; every key and link depends on it, so restore it from a backup.",
+                      fmt::format("{}/pepper is missing or damaged; every key and link depends on "
+                                  "it, so restore it from a backup.",
                                   directory));
   return Secret(std::string(as_text(*bytes)));
 }

@@ -1,6 +1,7 @@
 #pragma once
-// The data directory (0700): pepper and admin.key (0600 each) and the embedded database. Made whole or not at all: it is
-// prepared beside its final place and renamed into it. Used at start-up on one thread.
+// The data directory (0700): pepper and admin.key (0600 each) and the embedded database. Made whole
+// or not at all: it is prepared beside its final place and renamed into it. Used at start-up on one
+// thread.
 
 #include <string>
 #include <vector>
@@ -27,11 +28,13 @@ struct InitResult {
   std::vector<InitKey> keys;  // admin, operator, viewer; shown once
 };
 
-// Errors are kConflict when the directory is there and not empty (nothing is changed), kUnavailable with the system's
-// reason when it cannot be made.
-[[nodiscard]] Result<InitResult> init_data_dir(const InitRequest& request, const Clock& clock, Random& random);
+// Errors are kConflict when the directory is there and not empty (nothing is changed), kUnavailable
+// with the system's reason when it cannot be made.
+[[nodiscard]] Result<InitResult> init_data_dir(const InitRequest& request, const Clock& clock,
+                                               Random& random);
 
-// The server's pepper; errors say what to do when the directory or the file is not there or is damaged.
+// The server's pepper; errors say what to do when the directory or the file is not there or is
+// damaged.
 [[nodiscard]] Result<Secret> read_pepper(const std::string& directory);
 // A key from a file, white space at its ends left out; an empty Secret when the file is not there.
 [[nodiscard]] Result<Secret> read_key_file(const std::string& path);

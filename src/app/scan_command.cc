@@ -51,7 +51,8 @@ Result<std::vector<std::string>> read_list(const std::string& path) {
     const std::string_view text = trim_ascii(std::string_view(line).substr(0, line.find('#')));
     if (!text.empty()) out.emplace_back(text);
   }
-  if (out.empty()) return make_error(ErrorCode::kValidationFailed, fmt::format("{} names no target", path));
+  if (out.empty())
+    return make_error(ErrorCode::kValidationFailed, fmt::format("{} names no target", path));
   return out;
 }
 
@@ -63,22 +64,28 @@ Result<std::vector<net::Target>> parse_targets(const std::vector<std::string>& t
     if (target) {
       out.push_back(std::move(*target));
     } else {
-      wrong += fmt::format("{}\"{}\": {}", wrong.empty() ? "" : "\n  ", text, target.error().public_detail);
+      wrong += fmt::format("{}\"{}\": {}", wrong.empty() ? "" : "\n  ", text,
+                           target.error().public_detail);
     }
   }
   if (!wrong.empty()) return make_error(ErrorCode::kValidationFailed, wrong);
   return out;
 }
 
-// Whoever types an address into a shell on their own machine has decided to scan it, so literal addresses and blocks
-// count as allowed; a name that leads to special-purpose space still needs --allow-targets.
-Result<std::vector<net::Cidr>> allowed_blocks(const ScanCommand& command, const std::vector<net::Target>& targets) {
+// Whoever types an address into a shell on their own machine has decided to scan it, so literal
+// addresses and blocks count as allowed; a name that leads to special-purpose space still needs
+// --allow-targets.
+Result<std::vector<net::Cidr>> allowed_blocks(const ScanCommand& command,
+                                              const std::vector<net::Target>& targets) {
   std::vector<net::Cidr> out;
   for (const std::string& text : command.allow_targets) {
     const auto block = net::Cidr::parse(text);
     if (!block)
-      return make_error(ErrorCode::kValidationFailed,
-                        fmt::format("--allow-targets has \"{}\", which is no address block; write one like 10.0.0.0/8", text));
+      return make_error(
+          ErrorCode::kValidationFailed,
+          fmt::format(
+              "--allow-targets has \"{}\", which is no address block; write one like 10.0.0.0/8",
+              text));
     out.push_back(*block);
   }
   for (const net::Target& target : targets) {
@@ -101,8 +108,8 @@ class Progress {
     }
     constexpr int kWidth = 30;
     const int filled = total > 0 ? done * kWidth / total : kWidth;
-    fmt::print(stderr, "\r\x1b[K[{:#<{}}{:.<{}}] {}/{}  {}:{}", "", filled, "", kWidth - filled, done, total, endpoint.host,
-               endpoint.port);
+    fmt::print(stderr, "\r\x1b[K[{:#<{}}{:.<{}}] {}/{}  {}:{}", "", filled, "", kWidth - filled,
+               done, total, endpoint.host, endpoint.port);
     if (done == total) fmt::print(stderr, "\r\x1b[K");
   }
 
@@ -119,7 +126,8 @@ Result<void> put_out(const ScanCommand& command, const std::string& text) {
   std::ofstream file(command.output, std::ios::binary | std::ios::trunc);
   file << text;
   file.close();
-  if (!file) return make_error(ErrorCode::kUnavailable, fmt::format("cannot write {}", command.output));
+  if (!file)
+    return make_error(ErrorCode::kUnavailable, fmt::format("cannot write {}", command.output));
   return {};
 }
 
@@ -131,14 +139,16 @@ std::string render(const ScanCommand& command, const inventory::ScanDocument& do
 
 int judge_exit(const ScanCommand& command, const inventory::ScanDocument& document) {
   if (document.judgement.coverage.reached == 0) {
-    fmt::print(stderr, "carnet scan: none of the {} endpoints could be reached\n", document.judgement.coverage.requested);
+    fmt::print(stderr, "carnet scan: none of the {} endpoints could be reached\n",
+               document.judgement.coverage.requested);
     return kExitUnreached;
   }
   int exit = kExitGood;
   const inventory::Judgement& judgement = document.judgement;
   if (command.fail_under && judgement.score.value_or(0) < *command.fail_under) {
     fmt::print(stderr, "carnet scan: the readiness score {} is under {}\n",
-               judgement.score ? fmt::format("{:.1f}", *judgement.score) : "(none)", *command.fail_under);
+               judgement.score ? fmt::format("{:.1f}", *judgement.score) : "(none)",
+               *command.fail_under);
     exit = kExitThreshold;
   }
   const std::pair<std::string_view, int> counts[] = {{"broken", judgement.counts.broken},
@@ -146,8 +156,10 @@ int judge_exit(const ScanCommand& command, const inventory::ScanDocument& docume
                                                      {"unknown", judgement.counts.unknown},
                                                      {"safe", judgement.counts.safe}};
   for (const auto& [status, count] : counts) {
-    if (count > 0 && std::find(command.fail_on.begin(), command.fail_on.end(), status) != command.fail_on.end()) {
-      fmt::print(stderr, "carnet scan: {} asset{} {} {}\n", count, count == 1 ? "" : "s", count == 1 ? "is" : "are", status);
+    if (count > 0 && std::find(command.fail_on.begin(), command.fail_on.end(), status) !=
+                         command.fail_on.end()) {
+      fmt::print(stderr, "carnet scan: {} asset{} {} {}\n", count, count == 1 ? "" : "s",
+                 count == 1 ? "is" : "are", status);
       exit = kExitThreshold;
     }
   }
@@ -158,12 +170,16 @@ int judge_exit(const ScanCommand& command, const inventory::ScanDocument& docume
 
 int run_scan_command(const ScanCommand& command, const Clock& clock, Random& random) {
   const auto profile = parse_profile(command.profile);
-  if (!profile) return usage(fmt::format("--profile {} is not known; use quick, standard or deep", command.profile));
+  if (!profile)
+    return usage(
+        fmt::format("--profile {} is not known; use quick, standard or deep", command.profile));
   if (std::find(std::begin(kFormats), std::end(kFormats), command.format) == std::end(kFormats))
-    return usage(fmt::format("--format {} is not known; this release writes table, json and csv", command.format));
+    return usage(fmt::format("--format {} is not known; this release writes table, json and csv",
+                             command.format));
   for (const std::string& status : command.fail_on)
     if (std::find(std::begin(kStatuses), std::end(kStatuses), status) == std::end(kStatuses))
-      return usage(fmt::format("--fail-on {} is not a status; use broken, at-risk, unknown or safe", status));
+      return usage(fmt::format("--fail-on {} is not a status; use broken, at-risk, unknown or safe",
+                               status));
 
   std::vector<std::string> texts = command.targets;
   if (!command.from_file.empty()) {
@@ -176,16 +192,19 @@ int run_scan_command(const ScanCommand& command, const Clock& clock, Random& ran
   if (!targets) return usage(fmt::format("cannot use\n  {}", targets.error().public_detail));
   auto allowed = allowed_blocks(command, *targets);
   if (!allowed) return usage(allowed.error().public_detail);
-  probe::PlanRequest plan_request{.targets = std::move(*targets), .kinds = command.kinds, .ports = {}};
+  probe::PlanRequest plan_request{
+      .targets = std::move(*targets), .kinds = command.kinds, .ports = {}};
   for (const int port : command.ports) {
-    if (port < 1 || port > 65535) return usage(fmt::format("--ports {} is out of range; ports go from 1 to 65535", port));
+    if (port < 1 || port > 65535)
+      return usage(fmt::format("--ports {} is out of range; ports go from 1 to 65535", port));
     plan_request.ports.push_back(static_cast<std::uint16_t>(port));
   }
   auto planned = probe::plan(plan_request);
   if (!planned) return usage(planned.error().public_detail);
 
   const std::unique_ptr<net::Resolver> resolver = net::make_system_resolver();
-  const net::AddressPolicy policy(net::AddressPolicy::special_purpose_ranges(), std::move(*allowed));
+  const net::AddressPolicy policy(net::AddressPolicy::special_purpose_ranges(),
+                                  std::move(*allowed));
   const std::unique_ptr<net::Dialer> dialer = net::make_guarded_dialer(*resolver, policy, clock);
   TaskRunner tasks;
   const Progress progress(command.quiet);
@@ -200,8 +219,8 @@ int run_scan_command(const ScanCommand& command, const Clock& clock, Random& ran
     progress.show(done, total, endpoint);
   };
   const std::atomic<bool> cancelled{false};
-  const inventory::ScanDocument document =
-      tasks.run(service::scan_directly(std::move(direct), *dialer, clock, random, probe::EngineLimits{}, cancelled));
+  const inventory::ScanDocument document = tasks.run(service::scan_directly(
+      std::move(direct), *dialer, clock, random, probe::EngineLimits{}, cancelled));
   if (auto written = put_out(command, render(command, document)); !written) {
     fmt::print(stderr, "carnet scan: {}\n", written.error().public_detail);
     return kExitUsage;

@@ -1,6 +1,7 @@
 #pragma once
-// `carnet scan`: the engine without a server. Exit codes: 0 good, 1 a threshold was missed, 2 usage, 3 nothing could be
-// reached. Progress goes to standard error (a bar on a terminal, plain lines otherwise), the result to standard output.
+// `carnet scan`: the engine without a server. Exit codes: 0 good, 1 a threshold was missed, 2
+// usage, 3 nothing could be reached. Progress goes to standard error (a bar on a terminal, plain
+// lines otherwise), the result to standard output.
 
 #include <optional>
 #include <string>

@@ -20,10 +20,14 @@ using Line = std::array<Cell, 4>;
 
 std::string_view colour_of(AssetStatus status) {
   switch (status) {
-    case AssetStatus::kBroken: return "\x1b[31m";
-    case AssetStatus::kAtRisk: return "\x1b[33m";
-    case AssetStatus::kSafe: return "\x1b[32m";
-    case AssetStatus::kUnknown: return "\x1b[2m";
+    case AssetStatus::kBroken:
+      return "\x1b[31m";
+    case AssetStatus::kAtRisk:
+      return "\x1b[33m";
+    case AssetStatus::kSafe:
+      return "\x1b[32m";
+    case AssetStatus::kUnknown:
+      return "\x1b[2m";
   }
   return "";
 }
@@ -35,30 +39,42 @@ std::string plain(std::string_view text) {
   return out;
 }
 
+// "NIST IR 8547: https://…" without the address, which a terminal has no room for.
+std::string_view source_name(std::string_view source) {
+  return source.substr(0, source.find(": http"));
+}
+
 std::vector<Line> lines_of(const inventory::ScanDocument& document) {
   std::vector<Line> lines;
-  lines.push_back({Cell{"ENDPOINT", {}}, Cell{"EXPOSURE", {}}, Cell{"ALGORITHM", {}}, Cell{"STATUS", {}}});
+  lines.push_back(
+      {Cell{"ENDPOINT", {}}, Cell{"EXPOSURE", {}}, Cell{"ALGORITHM", {}}, Cell{"STATUS", {}}});
   for (const inventory::Asset& asset : document.judgement.assets) {
-    const std::string algorithm = asset.key_size > 0 && asset.algorithm.find(fmt::to_string(asset.key_size)) == std::string::npos
-                                      ? fmt::format("{} ({} bits)", asset.algorithm, asset.key_size)
-                                      : asset.algorithm;
+    const std::string algorithm =
+        asset.key_size > 0 &&
+                asset.algorithm.find(fmt::to_string(asset.key_size)) == std::string::npos
+            ? fmt::format("{} ({} bits)", asset.algorithm, asset.key_size)
+            : asset.algorithm;
     std::string status(to_string(asset.vulnerability.status));
     if (asset.vulnerability.hndl_exposed) status += ", harvest now";
-    const std::string host = asset.host.find(':') == std::string::npos ? asset.host : "[" + asset.host + "]";
-    lines.push_back({Cell{plain(fmt::format("{}:{}", host, asset.port)), {}}, Cell{std::string(to_string(asset.exposure)), {}},
-                     Cell{plain(algorithm), {}}, Cell{status, asset.vulnerability.status}});
+    const std::string host =
+        asset.host.find(':') == std::string::npos ? asset.host : "[" + asset.host + "]";
+    lines.push_back({Cell{plain(fmt::format("{}:{}", host, asset.port)), {}},
+                     Cell{std::string(to_string(asset.exposure)), {}}, Cell{plain(algorithm), {}},
+                     Cell{status, asset.vulnerability.status}});
   }
   for (const inventory::Endpoint& endpoint : document.endpoints)
     if (!endpoint.reached)
-      lines.push_back({Cell{plain(fmt::format("{}:{}", endpoint.host, endpoint.port)), {}}, Cell{"not reached", {}},
-                       Cell{plain(endpoint.unreached_reason), {}}, Cell{"-", AssetStatus::kUnknown}});
+      lines.push_back({Cell{plain(fmt::format("{}:{}", endpoint.host, endpoint.port)), {}},
+                       Cell{"not reached", {}}, Cell{plain(endpoint.unreached_reason), {}},
+                       Cell{"-", AssetStatus::kUnknown}});
   return lines;
 }
 
 void append_lines(std::string& out, const std::vector<Line>& lines, bool colour) {
   std::array<std::size_t, 4> width{};
   for (const Line& line : lines)
-    for (std::size_t i = 0; i < line.size(); ++i) width[i] = std::max(width[i], utf8_length(line[i].text));
+    for (std::size_t i = 0; i < line.size(); ++i)
+      width[i] = std::max(width[i], utf8_length(line[i].text));
   for (const Line& line : lines) {
     for (std::size_t i = 0; i < line.size(); ++i) {
       const bool last = i + 1 == line.size();
@@ -82,22 +98,27 @@ std::string scan_table(const inventory::ScanDocument& document, bool colour) {
   out += '\n';
   if (judgement.score) {
     out += fmt::format("Readiness {:.1f} of 100 ({})", *judgement.score, judgement.band);
-    if (judgement.score_low && judgement.score_high && *judgement.score_low != *judgement.score_high)
-      out += fmt::format(", between {:.1f} and {:.1f} counting what could not be judged", *judgement.score_low,
-                         *judgement.score_high);
+    if (judgement.score_low && judgement.score_high &&
+        *judgement.score_low != *judgement.score_high)
+      out += fmt::format(", between {:.1f} and {:.1f} counting what could not be judged",
+                         *judgement.score_low, *judgement.score_high);
     out += ".\n";
   } else {
     out += "No readiness score: nothing could be classified.\n";
   }
-  out += fmt::format("Reached {} of {} endpoints; coverage confidence {:.0f} % (a heuristic).\n", judgement.coverage.reached,
-                     judgement.coverage.requested, judgement.coverage.confidence);
+  out += fmt::format("Reached {} of {} endpoints; coverage confidence {:.0f} % (a heuristic).\n",
+                     judgement.coverage.reached, judgement.coverage.requested,
+                     judgement.coverage.confidence);
   if (!judgement.mosca.summary.empty()) out += judgement.mosca.summary + "\n";
   const std::size_t shown = std::min<std::size_t>(3, judgement.backlog.size());
   if (shown > 0) out += "\nDo first:\n";
   for (std::size_t i = 0; i < shown; ++i) {
     const inventory::BacklogItem& item = judgement.backlog[i];
     out += fmt::format("  {}. {}{}\n     {}\n", i + 1, plain(item.title),
-                       item.deadline.empty() ? "" : fmt::format(" (by {}, {})", item.deadline, item.deadline_source), plain(item.action));
+                       item.deadline.empty() ? ""
+                                             : fmt::format(" (by {}, {})", item.deadline,
+                                                           source_name(item.deadline_source)),
+                       plain(item.action));
   }
   return out;
 }

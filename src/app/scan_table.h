@@ -1,5 +1,6 @@
 #pragma once
-// A finished scan as a table for the terminal. Pure function; with `colour`, statuses carry ANSI colours.
+// A finished scan as a table for the terminal. Pure function; with `colour`, statuses carry ANSI
+// colours.
 
 #include <string>
 

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <thread>
 
+#include <fmt/format.h>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/executor_work_guard.hpp>
@@ -15,7 +16,6 @@
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <fmt/format.h>
 
 #include "api/api.h"
 #include "api/server.h"
@@ -67,13 +67,17 @@ class ContextThread {
   std::thread thread_;
 };
 
-// The listener must be bound before the API can know its own address (port 0), and it wants its handler when it is made:
-// this stands between. The API is set before any context runs.
+// The listener must be bound before the API can know its own address (port 0), and it wants its
+// handler when it is made: this stands between. The API is set before any context runs.
 class LateHandler final : public api::Handler {
  public:
   void set(api::Handler& handler) { handler_ = &handler; }
-  [[nodiscard]] std::size_t body_bytes_max(const api::Request& head) const override { return handler_->body_bytes_max(head); }
-  [[nodiscard]] Task<api::Response> handle(const api::Request& request) override { return handler_->handle(request); }
+  [[nodiscard]] std::size_t body_bytes_max(const api::Request& head) const override {
+    return handler_->body_bytes_max(head);
+  }
+  [[nodiscard]] Task<api::Response> handle(const api::Request& request) override {
+    return handler_->handle(request);
+  }
   [[nodiscard]] api::Response refuse(const api::Request& head, const Error& error) override {
     return handler_->refuse(head, error);
   }
@@ -84,11 +88,13 @@ class LateHandler final : public api::Handler {
 
 std::string listen_text(const ListenAddress& listen) {
   const std::string address = listen.address.to_string();
-  return listen.address.is_v4() ? fmt::format("{}:{}", address, listen.port) : fmt::format("[{}]:{}", address, listen.port);
+  return listen.address.is_v4() ? fmt::format("{}:{}", address, listen.port)
+                                : fmt::format("[{}]:{}", address, listen.port);
 }
 
 bool is_loopback(const net::IpAddress& address) {
-  return net::Cidr::parse("127.0.0.0/8")->contains(address) || net::Cidr::parse("::1/128")->contains(address);
+  return net::Cidr::parse("127.0.0.0/8")->contains(address) ||
+         net::Cidr::parse("::1/128")->contains(address);
 }
 
 void raise_file_limit() {
@@ -106,7 +112,8 @@ int start_failed(const Error& error) {
 
 Result<Secret> pepper_for(const Settings& settings, Random& random) {
   std::error_code ignored;
-  if (settings.persistence || std::filesystem::is_directory(settings.data_dir, ignored)) return read_pepper(settings.data_dir);
+  if (settings.persistence || std::filesystem::is_directory(settings.data_dir, ignored))
+    return read_pepper(settings.data_dir);
   // Without a database nothing outlives the process, so neither need its pepper.
   std::string bytes(32, '\0');
   random.fill({reinterpret_cast<std::uint8_t*>(bytes.data()), bytes.size()});
@@ -117,7 +124,9 @@ Result<std::optional<Secret>> admin_key_for(const Settings& settings) {
   CARNET_TRY(key, read_key_file(settings.admin_key_file));
   if (!key.empty()) return std::optional<Secret>(std::move(key));
   if (settings.admin_key_file_given)
-    return make_error(ErrorCode::kUnavailable, fmt::format("The admin key file {} is missing or empty.", settings.admin_key_file));
+    return make_error(
+        ErrorCode::kUnavailable,
+        fmt::format("The admin key file {} is missing or empty.", settings.admin_key_file));
   return std::optional<Secret>{};
 }
 
@@ -128,11 +137,12 @@ Result<std::unique_ptr<store::Database>> open_database(const Settings& settings)
   return store::open_sqlite(options);
 }
 
-// Everything that lives as long as the service, in the order it is built; taken down in the opposite one.
+// Everything that lives as long as the service, in the order it is built; taken down in the
+// opposite one.
 class Service {
  public:
-  Service(const Settings& settings, const std::function<Result<Settings>()>& reload, const Clock& clock, Random& random,
-          std::unique_ptr<store::Database> db, Secret pepper)
+  Service(const Settings& settings, const std::function<Result<Settings>()>& reload,
+          const Clock& clock, Random& random, std::unique_ptr<store::Database> db, Secret pepper)
       : settings_(settings),
         reload_(reload),
         random_(random),
@@ -142,11 +152,16 @@ class Service {
         resolver_(net::make_system_resolver()),
         policy_(net::AddressPolicy::special_purpose_ranges(), settings.allow_targets),
         dialer_(net::make_guarded_dialer(*resolver_, policy_, clock, &own_listeners_)),
-        tenancy_(*db_, clock, random, pepper_, {.default_rate_per_minute = settings.rate_limit_per_minute}),
-        scans_(*db_, clock, random, policy_, {.authorize_any_target = settings.authorize_any_target, .signals = &signals_of_scans_, .on_queued = [this] { worker_.wake(); }}),
+        tenancy_(*db_, clock, random, pepper_,
+                 {.default_rate_per_minute = settings.rate_limit_per_minute}),
+        scans_(*db_, clock, random, policy_,
+               {.authorize_any_target = settings.authorize_any_target,
+                .signals = &signals_of_scans_,
+                .on_queued = [this] { worker_.wake(); }}),
         sharing_(*db_, clock, random, pepper_),
         idempotency_(*db_, clock, random, pepper_),
-        worker_(*db_, clock, random, log_, *dialer_, probe::EngineLimits{}, {.signals = &signals_of_scans_}),
+        worker_(*db_, clock, random, log_, *dialer_, probe::EngineLimits{},
+                {.signals = &signals_of_scans_}),
         clock_(clock),
         server_({.trusted_proxies = settings.trusted_proxies}, handler_, log_),
         control_(1),
@@ -169,12 +184,21 @@ class Service {
     }
     api::ApiOptions options;
     options.version = version();
-    options.public_url = settings_.public_url.empty() ? "http://" + bound_.front() : settings_.public_url;
+    options.public_url =
+        settings_.public_url.empty() ? "http://" + bound_.front() : settings_.public_url;
     options.cors_origins = settings_.cors_origins;
     options.public_rate_per_minute = settings_.public_rate_limit_per_minute;
-    api_.emplace(api::ApiDependencies{.clock = clock_, .random = random_, .log = log_, .db = *db_, .tenancy = tenancy_,
-                                      .scans = scans_, .sharing = sharing_, .idempotency = idempotency_, .pages = pages_,
-                                      .pepper = pepper_, .worker = db_->persistent() ? &worker_ : nullptr},
+    api_.emplace(api::ApiDependencies{.clock = clock_,
+                                      .random = random_,
+                                      .log = log_,
+                                      .db = *db_,
+                                      .tenancy = tenancy_,
+                                      .scans = scans_,
+                                      .sharing = sharing_,
+                                      .idempotency = idempotency_,
+                                      .pages = pages_,
+                                      .pepper = pepper_,
+                                      .worker = db_->persistent() ? &worker_ : nullptr},
                  std::move(options));
     api_->set_admin_key(std::move(admin_key));
     api_->set_connection_counts([this] { return server_.counts(); });
@@ -186,14 +210,17 @@ class Service {
     warn_about_exposure();
     for (const auto& thread : io_) thread->start();
     if (db_->persistent()) {
-      asio::co_spawn(probes_.context(), worker_.run(), [this](std::exception_ptr) { worker_done_.store(true); });
+      asio::co_spawn(probes_.context(), worker_.run(),
+                     [this](std::exception_ptr) { worker_done_.store(true); });
     } else {
       worker_done_.store(true);
     }
     probes_.start();
     asio::co_spawn(control_, housekeeping(), asio::detached);
     asio::co_spawn(control_, watch_signals(), asio::detached);
-    log_.info("started", {{"version", version()}, {"database", db_->description()}, {"workers", settings_.workers}});
+    log_.info(
+        "started",
+        {{"version", version()}, {"database", db_->description()}, {"workers", settings_.workers}});
     for (const std::string& address : bound_) fmt::print("carnet ready on http://{}\n", address);
     std::fflush(stdout);
     control_.run();
@@ -204,10 +231,14 @@ class Service {
   void warn_about_exposure() const {
     for (const ListenAddress& listen : settings_.listen)
       if (!is_loopback(listen.address))
-        log_.warn("listening on a network without TLS: keys and links travel in the clear; put a TLS proxy in front",
-                  {{"address", listen_text(listen)}});
-    if (db_->persistent() && !settings_.public_url.starts_with("https://") && !settings_.public_url.empty())
-      log_.warn("the public URL is not https: share links travel in the clear", {{"public_url", settings_.public_url}});
+        log_.warn(
+            "listening on a network without TLS: keys and links travel in the clear; put a TLS "
+            "proxy in front",
+            {{"address", listen_text(listen)}});
+    if (db_->persistent() && !settings_.public_url.starts_with("https://") &&
+        !settings_.public_url.empty())
+      log_.warn("the public URL is not https: share links travel in the clear",
+                {{"public_url", settings_.public_url}});
   }
 
   Task<void> housekeeping() {
@@ -243,7 +274,8 @@ class Service {
     worker_.stop();
     asio::steady_timer timer(co_await asio::this_coro::executor);
     const auto deadline = std::chrono::steady_clock::now() + kDrainTime;
-    while ((server_.counts().open > 0 || !worker_done_.load()) && std::chrono::steady_clock::now() < deadline) {
+    while ((server_.counts().open > 0 || !worker_done_.load()) &&
+           std::chrono::steady_clock::now() < deadline) {
       timer.expires_after(kDrainPoll);
       co_await timer.async_wait(asio::use_awaitable);
     }
@@ -252,7 +284,8 @@ class Service {
   void reload() {
     const auto fresh = reload_();
     if (!fresh) {
-      log_.error("reload refused; the old settings stay", {{"reason", fresh.error().public_detail}});
+      log_.error("reload refused; the old settings stay",
+                 {{"reason", fresh.error().public_detail}});
       return;
     }
     auto key = admin_key_for(*fresh);
@@ -313,7 +346,8 @@ class Service {
   LateHandler handler_;
   api::Server server_;
   std::vector<std::unique_ptr<ContextThread>> io_;
-  // Probes have a thread of their own: an endpoint's handshakes must not lengthen the answers of the API.
+  // Probes have a thread of their own: an endpoint's handshakes must not lengthen the answers of
+  // the API.
   ContextThread probes_;
   asio::io_context control_;
   asio::signal_set signals_;
@@ -323,7 +357,8 @@ class Service {
 
 }  // namespace
 
-int serve(const Settings& settings, const std::function<Result<Settings>()>& reload, const Clock& clock, Random& random) {
+int serve(const Settings& settings, const std::function<Result<Settings>()>& reload,
+          const Clock& clock, Random& random) {
   std::signal(SIGPIPE, SIG_IGN);
   raise_file_limit();
   auto pepper = pepper_for(settings, random);
@@ -333,7 +368,8 @@ int serve(const Settings& settings, const std::function<Result<Settings>()>& rel
   auto db = open_database(settings);
   if (!db) return start_failed(db.error());
   Service service(settings, reload, clock, random, std::move(*db), std::move(*pepper));
-  if (auto bound = service.listen(std::move(*admin_key)); !bound) return start_failed(bound.error());
+  if (auto bound = service.listen(std::move(*admin_key)); !bound)
+    return start_failed(bound.error());
   return service.run();
 }
 

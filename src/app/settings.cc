@@ -15,18 +15,30 @@ namespace carnet::app {
 namespace {
 
 constexpr SettingSpec kSpecs[] = {
-    {"listen", "CARNET_LISTEN", "127.0.0.1:8080", "address:port to serve on; several with commas; [::1]:8080 for IPv6; port 0 lets the system choose"},
+    {"listen", "CARNET_LISTEN", "127.0.0.1:8080",
+     "address:port to serve on; several with commas; [::1]:8080 for IPv6; port 0 lets the system "
+     "choose"},
     {"data", "CARNET_DATA_DIR", "./carnet-data", "the data directory made by carnet init"},
-    {"database", "CARNET_DATABASE_URL", "sqlite:DATA/carnet.db", "sqlite:FILE, or none to switch persistence off (tenant routes answer 503)"},
-    {"public-url", "CARNET_PUBLIC_URL", "", "what share links begin with, such as https://carnet.example.org; by default http:// and the listen address"},
-    {"admin-key-file", "CARNET_ADMIN_KEY_FILE", "DATA/admin.key", "file with the platform's own key; without one /admin/* answers 503"},
-    {"allow-targets", "CARNET_ALLOW_TARGETS", "", "blocks of special-purpose address space that may be scanned, such as 10.0.0.0/8,127.0.0.0/8"},
-    {"authorize-any-target", "CARNET_AUTHORIZE_ANY_TARGET", "false", "scan any public target without the tenant's attestation", true},
-    {"trusted-proxies", "CARNET_TRUSTED_PROXIES", "", "proxies whose X-Forwarded-For counts, as CIDR blocks"},
+    {"database", "CARNET_DATABASE_URL", "sqlite:DATA/carnet.db",
+     "sqlite:FILE, or none to switch persistence off (tenant routes answer 503)"},
+    {"public-url", "CARNET_PUBLIC_URL", "",
+     "what share links begin with, such as https://carnet.example.org; by default http:// and the "
+     "listen address"},
+    {"admin-key-file", "CARNET_ADMIN_KEY_FILE", "DATA/admin.key",
+     "file with the platform's own key; without one /admin/* answers 503"},
+    {"allow-targets", "CARNET_ALLOW_TARGETS", "",
+     "blocks of special-purpose address space that may be scanned, such as 10.0.0.0/8,127.0.0.0/8"},
+    {"authorize-any-target", "CARNET_AUTHORIZE_ANY_TARGET", "false",
+     "scan any public target without the tenant's attestation", true},
+    {"trusted-proxies", "CARNET_TRUSTED_PROXIES", "",
+     "proxies whose X-Forwarded-For counts, as CIDR blocks"},
     {"cors-origins", "CARNET_CORS_ORIGINS", "", "web origins that may call the API from a browser"},
-    {"rate-limit", "CARNET_RATE_LIMIT_PER_MINUTE", "300", "requests a minute per API key, unless the key has its own"},
-    {"public-rate-limit", "CARNET_PUBLIC_RATE_LIMIT_PER_MINUTE", "60", "requests a minute per address on share links; 0 for no limit"},
-    {"log-format", "CARNET_LOG_FORMAT", "auto", "text, json, or auto: text on a terminal, JSON otherwise"},
+    {"rate-limit", "CARNET_RATE_LIMIT_PER_MINUTE", "300",
+     "requests a minute per API key, unless the key has its own"},
+    {"public-rate-limit", "CARNET_PUBLIC_RATE_LIMIT_PER_MINUTE", "60",
+     "requests a minute per address on share links; 0 for no limit"},
+    {"log-format", "CARNET_LOG_FORMAT", "auto",
+     "text, json, or auto: text on a terminal, JSON otherwise"},
     {"log-level", "CARNET_LOG_LEVEL", "info", "debug, info, warn or error"},
     {"workers", "CARNET_WORKERS", "cores", "I/O threads"},
 };
@@ -73,7 +85,8 @@ std::string did_you_mean(std::string_view given, Name name_of) {
 class Problems {
  public:
   void add(std::string name, std::string detail) {
-    fields_.push_back(FieldError{.field = std::move(name), .pointer = "", .code = "invalid", .detail = std::move(detail)});
+    fields_.push_back(FieldError{
+        .field = std::move(name), .pointer = "", .code = "invalid", .detail = std::move(detail)});
   }
   void add(std::string_view name, const SettingValue& value, std::string_view detail) {
     add(fmt::format("--{} \"{}\" ({})", name, value.text, value.source), std::string(detail));
@@ -90,14 +103,16 @@ void read_file(const std::string& path, SettingTable& table, Problems& problems)
   try {
     file = toml::parse_file(path);
   } catch (const toml::parse_error& failure) {
-    problems.add(path, fmt::format("is not valid TOML: {} at line {}", failure.description(), failure.source().begin.line));
+    problems.add(path, fmt::format("is not valid TOML: {} at line {}", failure.description(),
+                                   failure.source().begin.line));
     return;
   }
   for (const auto& [key, node] : file) {
     const SettingSpec* spec = find_spec(key.str());
     if (spec == nullptr) {
       problems.add(fmt::format("{} in {}", key.str(), path),
-                   "is not a setting" + did_you_mean(key.str(), [](const SettingSpec& s) { return s.name; }));
+                   "is not a setting" +
+                       did_you_mean(key.str(), [](const SettingSpec& s) { return s.name; }));
       continue;
     }
     std::string text;
@@ -123,23 +138,28 @@ void read_file(const std::string& path, SettingTable& table, Problems& problems)
       scalar(node);
     }
     if (!good) {
-      problems.add(fmt::format("{} in {}", key.str(), path), "must be a string, a whole number, true, false or a list of these");
+      problems.add(fmt::format("{} in {}", key.str(), path),
+                   "must be a string, a whole number, true, false or a list of these");
       continue;
     }
     table[std::string(spec->name)] = {.text = text, .source = "file " + path};
   }
 }
 
-void read_environment(const std::vector<std::pair<std::string, std::string>>& environment, SettingTable& table,
-                      Problems& problems) {
+void read_environment(const std::vector<std::pair<std::string, std::string>>& environment,
+                      SettingTable& table, Problems& problems) {
   for (const auto& [name, value] : environment) {
     if (!name.starts_with("CARNET_")) continue;
-    const auto* spec = std::find_if(std::begin(kSpecs), std::end(kSpecs), [&](const SettingSpec& s) { return s.env == name; });
+    const auto* spec = std::find_if(std::begin(kSpecs), std::end(kSpecs),
+                                    [&](const SettingSpec& s) { return s.env == name; });
     if (spec != std::end(kSpecs)) {
-      table[std::string(spec->name)] = {.text = value, .source = fmt::format("environment, {}", name)};
-    } else if (std::find(std::begin(kOtherVariables), std::end(kOtherVariables), name) == std::end(kOtherVariables)) {
-      problems.add(fmt::format("environment variable {}", name),
-                   "is not a setting" + did_you_mean(name, [](const SettingSpec& s) { return s.env; }));
+      table[std::string(spec->name)] = {.text = value,
+                                        .source = fmt::format("environment, {}", name)};
+    } else if (std::find(std::begin(kOtherVariables), std::end(kOtherVariables), name) ==
+               std::end(kOtherVariables)) {
+      problems.add(
+          fmt::format("environment variable {}", name),
+          "is not a setting" + did_you_mean(name, [](const SettingSpec& s) { return s.env; }));
     }
   }
 }
@@ -165,7 +185,8 @@ std::optional<ListenAddress> parse_listen(std::string_view text) {
   const auto address = net::IpAddress::parse(host == "localhost" ? "127.0.0.1" : host);
   std::uint16_t port = 0;
   const auto end = std::from_chars(port_text.data(), port_text.data() + port_text.size(), port);
-  if (!address || port_text.empty() || end.ec != std::errc{} || end.ptr != port_text.data() + port_text.size())
+  if (!address || port_text.empty() || end.ec != std::errc{} ||
+      end.ptr != port_text.data() + port_text.size())
     return std::nullopt;
   return ListenAddress{.address = *address, .port = port};
 }
@@ -174,7 +195,9 @@ class Reader {
  public:
   Reader(const SettingTable& table, Problems& problems) : table_(table), problems_(problems) {}
 
-  [[nodiscard]] const SettingValue& value(std::string_view name) const { return table_.find(name)->second; }
+  [[nodiscard]] const SettingValue& value(std::string_view name) const {
+    return table_.find(name)->second;
+  }
 
   int whole(std::string_view name, int low, int high) {
     const SettingValue& given = value(name);
@@ -200,7 +223,9 @@ class Reader {
       if (const auto block = net::Cidr::parse(item)) {
         out.push_back(*block);
       } else {
-        problems_.add(name, given, fmt::format("has \"{}\", which is no address block; write one like 10.0.0.0/8", item));
+        problems_.add(
+            name, given,
+            fmt::format("has \"{}\", which is no address block; write one like 10.0.0.0/8", item));
       }
     }
     return out;
@@ -217,7 +242,10 @@ void read_listen(Reader& reader, Settings& out, Problems& problems) {
     if (const auto address = parse_listen(item)) {
       out.listen.push_back(*address);
     } else {
-      problems.add("listen", given, fmt::format("has \"{}\"; write ADDRESS:PORT, such as 127.0.0.1:8080 or [::1]:8080", item));
+      problems.add(
+          "listen", given,
+          fmt::format("has \"{}\"; write ADDRESS:PORT, such as 127.0.0.1:8080 or [::1]:8080",
+                      item));
     }
   }
   if (out.listen.empty() && !problems.any()) problems.add("listen", given, "names no address");
@@ -245,10 +273,13 @@ void read_public_url(Reader& reader, Settings& out, Problems& problems) {
   out.public_url = given.text;
   while (out.public_url.ends_with('/')) out.public_url.pop_back();
   if (out.public_url.empty()) return;
-  const bool scheme = out.public_url.starts_with("https://") || out.public_url.starts_with("http://");
-  const std::string_view host = scheme ? std::string_view(out.public_url).substr(out.public_url.find("//") + 2) : "";
+  const bool scheme =
+      out.public_url.starts_with("https://") || out.public_url.starts_with("http://");
+  const std::string_view host =
+      scheme ? std::string_view(out.public_url).substr(out.public_url.find("//") + 2) : "";
   if (host.empty() || host.find_first_of("/?#@ \"<>") != std::string_view::npos)
-    problems.add("public-url", given, "must be http:// or https:// and a host, with a port if needed and no path");
+    problems.add("public-url", given,
+                 "must be http:// or https:// and a host, with a port if needed and no path");
 }
 
 void read_log(Reader& reader, Settings& out, Problems& problems, bool terminal) {
@@ -261,9 +292,12 @@ void read_log(Reader& reader, Settings& out, Problems& problems, bool terminal) 
     problems.add("log-format", format, "must be text, json or auto");
   }
   const SettingValue& level = reader.value("log-level");
-  constexpr std::pair<std::string_view, LogLevel> kLevels[] = {
-      {"debug", LogLevel::kDebug}, {"info", LogLevel::kInfo}, {"warn", LogLevel::kWarn}, {"error", LogLevel::kError}};
-  const auto* found = std::find_if(std::begin(kLevels), std::end(kLevels), [&](const auto& l) { return l.first == level.text; });
+  constexpr std::pair<std::string_view, LogLevel> kLevels[] = {{"debug", LogLevel::kDebug},
+                                                               {"info", LogLevel::kInfo},
+                                                               {"warn", LogLevel::kWarn},
+                                                               {"error", LogLevel::kError}};
+  const auto* found = std::find_if(std::begin(kLevels), std::end(kLevels),
+                                   [&](const auto& l) { return l.first == level.text; });
   if (found == std::end(kLevels)) {
     problems.add("log-level", level, "must be debug, info, warn or error");
   } else {
@@ -279,7 +313,8 @@ void read_origins(Reader& reader, Settings& out, Problems& problems) {
     if (good) {
       out.cors_origins.emplace_back(item);
     } else {
-      problems.add("cors-origins", given, fmt::format("has \"{}\"; write origins like https://app.example.org", item));
+      problems.add("cors-origins", given,
+                   fmt::format("has \"{}\"; write origins like https://app.example.org", item));
     }
   }
 }
@@ -290,7 +325,10 @@ std::string file_to_read(const std::string& config_file, const FlagValues& flags
   if (std::filesystem::exists("carnet.toml", ignored)) return "carnet.toml";
   const auto data = flags.find("data");
   const char* const from_env = std::getenv("CARNET_DATA_DIR");
-  const std::string in_data = (data != flags.end() ? data->second : from_env ? from_env : "./carnet-data") + "/carnet.toml";
+  const std::string in_data = (data != flags.end() ? data->second
+                               : from_env          ? from_env
+                                                   : "./carnet-data") +
+                              "/carnet.toml";
   return std::filesystem::exists(in_data, ignored) ? in_data : std::string{};
 }
 
@@ -303,19 +341,21 @@ std::vector<std::pair<std::string, std::string>> process_environment() {
   for (char** entry = environ; *entry != nullptr; ++entry) {
     const std::string_view text(*entry);
     const std::size_t equals = text.find('=');
-    if (equals != std::string_view::npos) out.emplace_back(text.substr(0, equals), text.substr(equals + 1));
+    if (equals != std::string_view::npos)
+      out.emplace_back(text.substr(0, equals), text.substr(equals + 1));
   }
   return out;
 }
 
-Result<Settings> resolve_settings(const FlagValues& flags,
-                                  const std::vector<std::pair<std::string, std::string>>& environment,
-                                  const std::string& config_file, bool stderr_is_terminal) {
+Result<Settings> resolve_settings(
+    const FlagValues& flags, const std::vector<std::pair<std::string, std::string>>& environment,
+    const std::string& config_file, bool stderr_is_terminal) {
   Settings out;
   Problems problems;
   for (const SettingSpec& spec : kSpecs)
     out.table[std::string(spec.name)] = {.text = std::string(spec.fallback), .source = "default"};
-  if (const std::string path = file_to_read(config_file, flags); !path.empty()) read_file(path, out.table, problems);
+  if (const std::string path = file_to_read(config_file, flags); !path.empty())
+    read_file(path, out.table, problems);
   read_environment(environment, out.table, problems);
   for (const auto& [name, value] : flags) out.table[name] = {.text = value, .source = "flag"};
 

@@ -1,6 +1,7 @@
 #pragma once
-// Every setting of the program, in one table: flag, environment variable, key in carnet.toml, default, help text. The
-// first of flag, environment and file wins. `carnet config` prints the resolved table. Values; no thread-safety concerns.
+// Every setting of the program, in one table: flag, environment variable, key in carnet.toml,
+// default, help text. The first of flag, environment and file wins. `carnet config` prints the
+// resolved table. Values; no thread-safety concerns.
 
 #include <functional>
 #include <map>
@@ -59,12 +60,13 @@ struct Settings {
 
 using FlagValues = std::map<std::string, std::string, std::less<>>;
 
-// `environment` gives every variable ("NAME", "value"); `config_file` is --config or "" (then carnet.toml in the current
-// folder, then in the data folder, is read if it is there). Errors: kValidationFailed whose detail names each setting
-// that is unknown, malformed or contradicts another, where it came from and what would be right.
-[[nodiscard]] Result<Settings> resolve_settings(const FlagValues& flags,
-                                                const std::vector<std::pair<std::string, std::string>>& environment,
-                                                const std::string& config_file, bool stderr_is_terminal);
+// `environment` gives every variable ("NAME", "value"); `config_file` is --config or "" (then
+// carnet.toml in the current folder, then in the data folder, is read if it is there). Errors:
+// kValidationFailed whose detail names each setting that is unknown, malformed or contradicts
+// another, where it came from and what would be right.
+[[nodiscard]] Result<Settings> resolve_settings(
+    const FlagValues& flags, const std::vector<std::pair<std::string, std::string>>& environment,
+    const std::string& config_file, bool stderr_is_terminal);
 [[nodiscard]] std::vector<std::pair<std::string, std::string>> process_environment();
 
 }  // namespace carnet::app

@@ -21,8 +21,8 @@ std::string version_text() {
       "  sqlite      {}\n"
       "  c-ares      {}\n"
       "  curl        {}\n",
-      version(), __VERSION__, OpenSSL_version(OPENSSL_VERSION), crypto::provider_name(), sqlite3_libversion(), ares_version(nullptr),
-      curl_version_info(CURLVERSION_NOW)->version);
+      version(), __VERSION__, OpenSSL_version(OPENSSL_VERSION), crypto::provider_name(),
+      sqlite3_libversion(), ares_version(nullptr), curl_version_info(CURLVERSION_NOW)->version);
 }
 
 }  // namespace carnet::app

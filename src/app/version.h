@@ -6,7 +6,7 @@
 
 namespace carnet::app {
 
-[[nodiscard]] std::string_view version();   // "0.1.0"
-[[nodiscard]] std::string version_text();   // the lines of `carnet version`
+[[nodiscard]] std::string_view version();  // "0.1.0"
+[[nodiscard]] std::string version_text();  // the lines of `carnet version`
 
 }  // namespace carnet::app

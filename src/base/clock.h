@@ -1,5 +1,6 @@
 #pragma once
-// Time, passed in so that a test can hold it. SystemClock is thread-safe; ManualClock too (its value is atomic).
+// Time, passed in so that a test can hold it. SystemClock is thread-safe; ManualClock too (its
+// value is atomic).
 
 #include <atomic>
 #include <chrono>
@@ -32,7 +33,9 @@ class ManualClock final : public Clock {
  public:
   explicit ManualClock(Timestamp start) : start_(start) {}
   [[nodiscard]] Timestamp now() const override { return start_ + offset_.load(); }
-  [[nodiscard]] SteadyTime steady_now() const override { return SteadyTime{} + std::chrono::hours(1) + offset_.load(); }
+  [[nodiscard]] SteadyTime steady_now() const override {
+    return SteadyTime{} + std::chrono::hours(1) + offset_.load();
+  }
   void advance(std::chrono::milliseconds by) { offset_.store(offset_.load() + by); }
 
  private:
@@ -40,11 +43,15 @@ class ManualClock final : public Clock {
   std::atomic<std::chrono::milliseconds> offset_{std::chrono::milliseconds{0}};
 };
 
-// RFC 3339 in UTC with milliseconds only when they are not zero: "2026-11-24T05:30:54Z", "…54.120Z".
+// RFC 3339 in UTC with milliseconds only when they are not zero: "2026-11-24T05:30:54Z",
+// "…54.120Z".
 [[nodiscard]] std::string to_rfc3339(Timestamp time);
-// Reads RFC 3339 with `Z` or a numeric offset; nullopt for anything else, an impossible date included.
+// Reads RFC 3339 with `Z` or a numeric offset; nullopt for anything else, an impossible date
+// included.
 [[nodiscard]] std::optional<Timestamp> parse_rfc3339(std::string_view text);
-[[nodiscard]] inline std::int64_t to_millis(Timestamp time) { return time.time_since_epoch().count(); }
+[[nodiscard]] inline std::int64_t to_millis(Timestamp time) {
+  return time.time_since_epoch().count();
+}
 [[nodiscard]] inline Timestamp from_millis(std::int64_t millis) {
   return Timestamp{std::chrono::milliseconds{millis}};
 }

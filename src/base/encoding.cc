@@ -9,9 +9,12 @@
 namespace carnet {
 namespace {
 
-constexpr std::string_view kBase64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-constexpr std::string_view kBase64Url = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-constexpr std::string_view kBase62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+constexpr std::string_view kBase64 =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+constexpr std::string_view kBase64Url =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+constexpr std::string_view kBase62 =
+    "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
 std::string encode64(std::span<const std::uint8_t> bytes, std::string_view alphabet, bool pad) {
   std::string out;
@@ -48,7 +51,8 @@ std::optional<Bytes> decode64(std::string_view text, std::string_view alphabet) 
       group &= (1u << bits) - 1;
     }
   }
-  if (group != 0) return std::nullopt;  // bits beyond the last byte must be zero: one text per value
+  if (group != 0)
+    return std::nullopt;  // bits beyond the last byte must be zero: one text per value
   return out;
 }
 
@@ -84,7 +88,9 @@ std::optional<Bytes> from_hex(std::string_view text) {
   return out;
 }
 
-std::string to_base64(std::span<const std::uint8_t> bytes) { return encode64(bytes, kBase64, true); }
+std::string to_base64(std::span<const std::uint8_t> bytes) {
+  return encode64(bytes, kBase64, true);
+}
 
 std::optional<Bytes> from_base64(std::string_view text) {
   if (text.size() % 4 != 0) return std::nullopt;
@@ -92,7 +98,9 @@ std::optional<Bytes> from_base64(std::string_view text) {
   return decode64(text, kBase64);
 }
 
-std::string to_base64url(std::span<const std::uint8_t> bytes) { return encode64(bytes, kBase64Url, false); }
+std::string to_base64url(std::span<const std::uint8_t> bytes) {
+  return encode64(bytes, kBase64Url, false);
+}
 
 std::optional<Bytes> from_base64url(std::string_view text) { return decode64(text, kBase64Url); }
 
@@ -108,7 +116,8 @@ std::string to_base62(std::uint64_t value, std::size_t width) {
 }
 
 bool is_base62(std::string_view text) {
-  return std::all_of(text.begin(), text.end(), [](unsigned char c) { return std::isalnum(c) && c < 128; });
+  return std::all_of(text.begin(), text.end(),
+                     [](unsigned char c) { return std::isalnum(c) && c < 128; });
 }
 
 }  // namespace carnet

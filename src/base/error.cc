@@ -25,7 +25,8 @@ tl::unexpected<Error> make_validation_error(std::vector<FieldError> fields) {
 }
 
 tl::unexpected<Error> make_internal(std::string internal) {
-  return make_error(ErrorCode::kInternal, "Something failed on this server; the request id finds it in the log.",
+  return make_error(ErrorCode::kInternal,
+                    "Something failed on this server; the request id finds it in the log.",
                     std::move(internal));
 }
 

@@ -1,9 +1,9 @@
 #pragma once
 // The closed set of things that can go wrong, and the one type that carries them.
 //
-// An Error has two halves that never mix: `public_detail` is one sentence for the caller, free of SQL, paths and secrets;
-// `internal` is for the log only. api/problem.cc turns a code into an HTTP status in one switch without a default.
-// Values are plain and copyable; no thread-safety concerns.
+// An Error has two halves that never mix: `public_detail` is one sentence for the caller, free of
+// SQL, paths and secrets; `internal` is for the log only. api/problem.cc turns a code into an HTTP
+// status in one switch without a default. Values are plain and copyable; no thread-safety concerns.
 
 #include <optional>
 #include <string>
@@ -18,13 +18,15 @@ enum class ErrorCode {
   kMalformedRequest,  // framing, headers, request target
   kMalformedJson,     // the body is not JSON, or not UTF-8, or has duplicate members
   // 401
-  kUnauthenticated,      // no key, malformed, unknown, revoked or expired key; one detail for all of the last four
-  kConflictingKeys,      // two different keys in one request
-  kShareSessionNeeded,   // the link must be opened first
+  kUnauthenticated,     // no key, malformed, unknown, revoked or expired key; one detail for all of
+                        // the last four
+  kConflictingKeys,     // two different keys in one request
+  kShareSessionNeeded,  // the link must be opened first
   // 403
   kForbidden,            // role too low
   kAdminKeyWrong,        // the platform key was given and is wrong
-  kTargetNotAuthorized,  // the tenant has not attested to this target, or it is in denied address space
+  kTargetNotAuthorized,  // the tenant has not attested to this target, or it is in denied address
+                         // space
   kShareScope,           // the link's scope does not cover this
   // 404
   kNotFound,
@@ -36,7 +38,7 @@ enum class ErrorCode {
   kMethodNotAllowed,
   kNotAcceptable,
   kRequestTimeout,
-  kConflict,              // generic conflict of state
+  kConflict,  // generic conflict of state
   kScanNotFinished,
   kIdempotencyInProgress,
   kPreconditionFailed,
@@ -51,14 +53,14 @@ enum class ErrorCode {
   kHeadersTooLarge,
   // 500, 503
   kInternal,
-  kUnavailable,           // database cannot be reached, draining, disk full
-  kPersistenceOff,        // started with --database none
-  kAdminNotConfigured,    // no admin key on this server
+  kUnavailable,         // database cannot be reached, draining, disk full
+  kPersistenceOff,      // started with --database none
+  kAdminNotConfigured,  // no admin key on this server
 };
 
-// One bad field of a request. `field` is the member's name as the client wrote it ("expiresHours"), `pointer` its
-// RFC 6901 JSON pointer ("/mosca/yearsToQDay"), `code` snake_case ("out_of_range"), `detail` a phrase that says what
-// would be right ("must be a whole number from 1 to 720").
+// One bad field of a request. `field` is the member's name as the client wrote it ("expiresHours"),
+// `pointer` its RFC 6901 JSON pointer ("/mosca/yearsToQDay"), `code` snake_case ("out_of_range"),
+// `detail` a phrase that says what would be right ("must be a whole number from 1 to 720").
 struct FieldError {
   std::string field;
   std::string pointer;
@@ -68,10 +70,10 @@ struct FieldError {
 
 struct Error {
   ErrorCode code = ErrorCode::kInternal;
-  std::string public_detail;               // one sentence, ends with a full stop
-  std::string internal;                    // never leaves the log
-  std::vector<FieldError> fields;          // kValidationFailed only
-  std::optional<int> retry_after_s;        // 429 and 503
+  std::string public_detail;         // one sentence, ends with a full stop
+  std::string internal;              // never leaves the log
+  std::vector<FieldError> fields;    // kValidationFailed only
+  std::optional<int> retry_after_s;  // 429 and 503
 };
 
 template <class T>
@@ -87,23 +89,23 @@ using Result = tl::expected<T, Error>;
 
 }  // namespace carnet
 
-// Returns from the enclosing function (or coroutine, with CARNET_CO_TRY) with the error of `expr`, or binds its value.
-// A macro because a function cannot return for its caller.
+// Returns from the enclosing function (or coroutine, with CARNET_CO_TRY) with the error of `expr`,
+// or binds its value. A macro because a function cannot return for its caller.
 #define CARNET_CONCAT_(a, b) a##b
 #define CARNET_CONCAT(a, b) CARNET_CONCAT_(a, b)
-#define CARNET_TRY(var, expr)                                          \
-  auto CARNET_CONCAT(result_, __LINE__) = (expr);                      \
-  if (!CARNET_CONCAT(result_, __LINE__))                               \
+#define CARNET_TRY(var, expr)                                                   \
+  auto CARNET_CONCAT(result_, __LINE__) = (expr);                               \
+  if (!CARNET_CONCAT(result_, __LINE__))                                        \
     return tl::unexpected(std::move(CARNET_CONCAT(result_, __LINE__)).error()); \
   auto var = std::move(*CARNET_CONCAT(result_, __LINE__))
-#define CARNET_TRY_VOID(expr)                                          \
+#define CARNET_TRY_VOID(expr)                                                            \
   if (auto CARNET_CONCAT(result_, __LINE__) = (expr); !CARNET_CONCAT(result_, __LINE__)) \
   return tl::unexpected(std::move(CARNET_CONCAT(result_, __LINE__)).error())
-#define CARNET_CO_TRY(var, expr)                                       \
-  auto CARNET_CONCAT(result_, __LINE__) = (expr);                      \
-  if (!CARNET_CONCAT(result_, __LINE__))                               \
+#define CARNET_CO_TRY(var, expr)                                                   \
+  auto CARNET_CONCAT(result_, __LINE__) = (expr);                                  \
+  if (!CARNET_CONCAT(result_, __LINE__))                                           \
     co_return tl::unexpected(std::move(CARNET_CONCAT(result_, __LINE__)).error()); \
   auto var = std::move(*CARNET_CONCAT(result_, __LINE__))
-#define CARNET_CO_TRY_VOID(expr)                                       \
+#define CARNET_CO_TRY_VOID(expr)                                                         \
   if (auto CARNET_CONCAT(result_, __LINE__) = (expr); !CARNET_CONCAT(result_, __LINE__)) \
   co_return tl::unexpected(std::move(CARNET_CONCAT(result_, __LINE__)).error())

@@ -1,6 +1,7 @@
 #pragma once
-// Strong ids: opaque strings such as "scan_01jdf…", a prefix and a UUIDv7 in lower-case Crockford base32 (26
-// characters). Kinds do not convert into each other. Ids sort by creation time. Value types.
+// Strong ids: opaque strings such as "scan_01jdf…", a prefix and a UUIDv7 in lower-case Crockford
+// base32 (26 characters). Kinds do not convert into each other. Ids sort by creation time. Value
+// types.
 
 #include <optional>
 #include <string>
@@ -25,7 +26,8 @@ class Id {
   }
   // Reads an id from outside; nullopt unless it has this kind's prefix and form.
   [[nodiscard]] static std::optional<Id> parse(std::string_view text) {
-    if (!text.starts_with(Tag::kPrefix) || !is_uuid7_base32(text.substr(Tag::kPrefix.size()))) return std::nullopt;
+    if (!text.starts_with(Tag::kPrefix) || !is_uuid7_base32(text.substr(Tag::kPrefix.size())))
+      return std::nullopt;
     return Id(std::string(text));
   }
   // For values that our own database gives back.
@@ -40,12 +42,24 @@ class Id {
   std::string value_;
 };
 
-struct TenantTag { static constexpr std::string_view kPrefix = "ten_"; };
-struct KeyTag { static constexpr std::string_view kPrefix = "key_"; };
-struct ScanTag { static constexpr std::string_view kPrefix = "scan_"; };
-struct ShareTag { static constexpr std::string_view kPrefix = "share_"; };
-struct ViewTag { static constexpr std::string_view kPrefix = "view_"; };
-struct AuditTag { static constexpr std::string_view kPrefix = "aud_"; };
+struct TenantTag {
+  static constexpr std::string_view kPrefix = "ten_";
+};
+struct KeyTag {
+  static constexpr std::string_view kPrefix = "key_";
+};
+struct ScanTag {
+  static constexpr std::string_view kPrefix = "scan_";
+};
+struct ShareTag {
+  static constexpr std::string_view kPrefix = "share_";
+};
+struct ViewTag {
+  static constexpr std::string_view kPrefix = "view_";
+};
+struct AuditTag {
+  static constexpr std::string_view kPrefix = "aud_";
+};
 
 using TenantId = Id<TenantTag>;
 using KeyId = Id<KeyTag>;

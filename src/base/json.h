@@ -1,7 +1,8 @@
 #pragma once
-// JSON in and out. Parsing is Boost.JSON made strict: valid UTF-8, no duplicate member, no number outside the finite
-// doubles, at most 32 levels. Writing is our own because Boost.JSON 1.81 prints 100.0 as 1E2 and loses an ulp on some
-// doubles: numbers go through std::to_chars (shortest form that reads back equal). Pure functions.
+// JSON in and out. Parsing is Boost.JSON made strict: valid UTF-8, no duplicate member, no number
+// outside the finite doubles, at most 32 levels. Writing is our own because Boost.JSON 1.81 prints
+// 100.0 as 1E2 and loses an ulp on some doubles: numbers go through std::to_chars (shortest form
+// that reads back equal). Pure functions.
 
 #include <string>
 #include <string_view>

@@ -11,10 +11,14 @@ namespace {
 
 std::string_view name_of(LogLevel level) {
   switch (level) {
-    case LogLevel::kDebug: return "debug";
-    case LogLevel::kInfo: return "info";
-    case LogLevel::kWarn: return "warn";
-    case LogLevel::kError: return "error";
+    case LogLevel::kDebug:
+      return "debug";
+    case LogLevel::kInfo:
+      return "info";
+    case LogLevel::kWarn:
+      return "warn";
+    case LogLevel::kError:
+      return "error";
   }
   return "error";
 }
@@ -40,13 +44,15 @@ struct ValueWriter {
 
 }  // namespace
 
-void Log::write(LogLevel level, std::string_view event, std::initializer_list<LogField> fields) const {
+void Log::write(LogLevel level, std::string_view event,
+                std::initializer_list<LogField> fields) const {
   if (!enabled(level)) return;
   std::string line;
   line.reserve(256);
   const std::string time = to_rfc3339(clock_.now());
   if (format_ == LogFormat::kJson) {
-    line += R"({"time":")" + time + R"(","level":")" + std::string(name_of(level)) + R"(","event":)";
+    line +=
+        R"({"time":")" + time + R"(","level":")" + std::string(name_of(level)) + R"(","event":)";
     json::append_string(line, event);
     for (const LogField& field : fields) {
       line += ',';
@@ -65,7 +71,8 @@ void Log::write(LogLevel level, std::string_view event, std::initializer_list<Lo
     }
   }
   line += '\n';
-  // One write a line: lines of two threads do not mix. A log that cannot be written must not stop the service.
+  // One write a line: lines of two threads do not mix. A log that cannot be written must not stop
+  // the service.
   [[maybe_unused]] const ssize_t written = ::write(fd_, line.data(), line.size());
 }
 

@@ -1,6 +1,7 @@
 #pragma once
-// One event a line, JSON or text, written whole to one file descriptor. Fields are typed (string, integer, double,
-// bool); there is no overload for Secret and none for a raw path: callers log a route's template. Thread-safe.
+// One event a line, JSON or text, written whole to one file descriptor. Fields are typed (string,
+// integer, double, bool); there is no overload for Secret and none for a raw path: callers log a
+// route's template. Thread-safe.
 
 #include <atomic>
 #include <cstdint>
@@ -50,7 +51,9 @@ class Log {
     write(LogLevel::kError, event, fields);
   }
   void set_level(LogLevel level) { level_.store(level, std::memory_order_relaxed); }
-  [[nodiscard]] bool enabled(LogLevel level) const { return level >= level_.load(std::memory_order_relaxed); }
+  [[nodiscard]] bool enabled(LogLevel level) const {
+    return level >= level_.load(std::memory_order_relaxed);
+  }
 
  private:
   const Clock& clock_;

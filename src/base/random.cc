@@ -1,7 +1,7 @@
 #include "base/random.h"
 
-#include <cerrno>
 #include <sys/random.h>
+#include <cerrno>
 
 #include "base/check.h"
 

@@ -1,5 +1,6 @@
 #pragma once
-// The source of randomness, passed in. SystemRandom reads the kernel's CSPRNG (getrandom) and is thread-safe.
+// The source of randomness, passed in. SystemRandom reads the kernel's CSPRNG (getrandom) and is
+// thread-safe.
 
 #include <cstdint>
 #include <span>
@@ -9,7 +10,8 @@ namespace carnet {
 class Random {
  public:
   virtual ~Random() = default;
-  // Fills `out` with bytes fit for keys. Does not fail: a kernel without randomness is a broken invariant.
+  // Fills `out` with bytes fit for keys. Does not fail: a kernel without randomness is a broken
+  // invariant.
   virtual void fill(std::span<std::uint8_t> out) = 0;
 };
 

@@ -1,6 +1,6 @@
 #pragma once
-// Secret holds bytes that must not be printed and that wipe themselves. It has no stream operator and no formatter, so
-// handing one to a log call does not compile. Move-only; not thread-safe.
+// Secret holds bytes that must not be printed and that wipe themselves. It has no stream operator
+// and no formatter, so handing one to a log call does not compile. Move-only; not thread-safe.
 
 #include <string>
 #include <string_view>

@@ -1,6 +1,7 @@
 #pragma once
-// Task<T> is the coroutine type of everything that waits: an Asio awaitable on the executor of whoever awaits it.
-// Give temporaries and lambdas a name before a co_await expression (ARCHITECTURE.md, "Coroutines").
+// Task<T> is the coroutine type of everything that waits: an Asio awaitable on the executor of
+// whoever awaits it. Give temporaries and lambdas a name before a co_await expression
+// (ARCHITECTURE.md, "Coroutines").
 
 #include <boost/asio/awaitable.hpp>
 

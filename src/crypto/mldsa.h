@@ -24,8 +24,8 @@ struct MlDsaSizes {
   std::size_t signature;
 };
 
-inline constexpr std::size_t kMlDsaSeedBytes = 32;    // ξ
-inline constexpr std::size_t kMlDsaRandomBytes = 32;  // rnd of hedged signing
+inline constexpr std::size_t kMlDsaSeedBytes = 32;         // ξ
+inline constexpr std::size_t kMlDsaRandomBytes = 32;       // rnd of hedged signing
 inline constexpr std::size_t kMlDsaContextBytesMax = 255;  // limit: internal
 
 // Bytes; FIPS 204 table 2.

@@ -25,7 +25,9 @@ std::string random_base62(std::size_t count, Random& random) {
 
 }  // namespace
 
-Digest256 token_mac(const Secret& pepper, std::string_view secret) { return hmac_sha256(pepper, secret); }
+Digest256 token_mac(const Secret& pepper, std::string_view secret) {
+  return hmac_sha256(pepper, secret);
+}
 
 NewToken new_token(std::string_view prefix, const Secret& pepper, Random& random) {
   CARNET_CHECK(prefix.size() == 6);
@@ -39,7 +41,8 @@ NewToken new_token(std::string_view prefix, const Secret& pepper, Random& random
 }
 
 std::optional<ParsedToken> parse_token(std::string_view prefix, std::string_view text) {
-  if (text.size() != kTokenChars || !text.starts_with(prefix) || !is_base62(text.substr(prefix.size())))
+  if (text.size() != kTokenChars || !text.starts_with(prefix) ||
+      !is_base62(text.substr(prefix.size())))
     return std::nullopt;
   const std::string_view checked = text.substr(0, kTokenChars - kCheckChars);
   if (to_base62(crc32(checked), kCheckChars) != text.substr(checked.size())) return std::nullopt;

@@ -1,11 +1,13 @@
 #pragma once
 // The one form of every bearer token Carnet hands out (design: sharing.md):
 //
-//   prefix ("cnt_s_" share link, "cnt_k_" API key) + 10 base62 public id + 32 base62 secret + 6 base62 CRC-32
+//   prefix ("cnt_s_" share link, "cnt_k_" API key) + 10 base62 public id + 32 base62 secret + 6
+//   base62 CRC-32
 //
-// 32 base62 digits carry 190 bits from the system's CSPRNG. The check digits, over everything before them, reject typing
-// errors without a database read. The database keeps the public id and HMAC-SHA-256(pepper, secret), never the token.
-// Regular expression for secret scanners: cnt_[sk]_[0-9A-Za-z]{48}. Pure functions; thread-safe.
+// 32 base62 digits carry 190 bits from the system's CSPRNG. The check digits, over everything
+// before them, reject typing errors without a database read. The database keeps the public id and
+// HMAC-SHA-256(pepper, secret), never the token. Regular expression for secret scanners:
+// cnt_[sk]_[0-9A-Za-z]{48}. Pure functions; thread-safe.
 
 #include <optional>
 #include <string>
@@ -35,7 +37,8 @@ struct ParsedToken {
 
 [[nodiscard]] NewToken new_token(std::string_view prefix, const Secret& pepper, Random& random);
 // nullopt for a wrong prefix, length, alphabet or check digits.
-[[nodiscard]] std::optional<ParsedToken> parse_token(std::string_view prefix, std::string_view text);
+[[nodiscard]] std::optional<ParsedToken> parse_token(std::string_view prefix,
+                                                     std::string_view text);
 [[nodiscard]] Digest256 token_mac(const Secret& pepper, std::string_view secret);
 
 }  // namespace carnet::crypto

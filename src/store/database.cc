@@ -14,13 +14,15 @@ Task<Result<void>> Database::await(Work work, bool writes) {
     using Handler = decltype(handler);
     auto executor = boost::asio::get_associated_executor(handler);
     using Guard = decltype(boost::asio::make_work_guard(executor));
-    // std::function wants to be copyable, a coroutine's handler is not. Both members end inside the posted function, on
-    // the handler's own executor and never on a database thread: its context may be gone a moment later.
+    // std::function wants to be copyable, a coroutine's handler is not. Both members end inside the
+    // posted function, on the handler's own executor and never on a database thread: its context
+    // may be gone a moment later.
     struct Pending {
       Handler handler;
       Guard guard;
     };
-    auto pending = std::make_shared<Pending>(Pending{std::move(handler), boost::asio::make_work_guard(executor)});
+    auto pending = std::make_shared<Pending>(
+        Pending{std::move(handler), boost::asio::make_work_guard(executor)});
     Done done = [pending = std::move(pending), executor](Result<void> result) mutable {
       auto resume = [pending = std::move(pending), result = std::move(result)]() mutable {
         Handler resumed = std::move(pending->handler);

@@ -1,7 +1,8 @@
 #pragma once
-// Every SQL statement of Carnet stands behind one of these functions. They take the Connection of a running closure
-// (database.h), so several make one transaction. A tenant's rows are only reached with its TenantId; a row of another
-// tenant is answered as if it were not there (nullopt / false). Thread-safety: as the Connection.
+// Every SQL statement of Carnet stands behind one of these functions. They take the Connection of a
+// running closure (database.h), so several make one transaction. A tenant's rows are only reached
+// with its TenantId; a row of another tenant is answered as if it were not there (nullopt / false).
+// Thread-safety: as the Connection.
 
 #include <optional>
 #include <string>
@@ -18,7 +19,8 @@ Result<void> insert(Connection& db, const TenantRow& row);  // kConflict: the sl
 Result<std::optional<TenantRow>> find(Connection& db, const TenantId& id);
 Result<std::vector<TenantRow>> list(Connection& db, const Page& page);
 Result<bool> update_settings(Connection& db, const TenantId& id, std::string_view settings);
-Result<bool> update_authorized_targets(Connection& db, const TenantId& id, std::string_view targets);
+Result<bool> update_authorized_targets(Connection& db, const TenantId& id,
+                                       std::string_view targets);
 }  // namespace tenants
 
 namespace keys {
@@ -40,22 +42,27 @@ Result<int> count(Connection& db, const TenantId& tenant);
 Result<std::optional<ScanRow>> latest_finished(Connection& db, const TenantId& tenant);
 Result<bool> erase(Connection& db, const TenantId& tenant, const ScanId& id);
 Result<bool> set_pinned(Connection& db, const TenantId& tenant, const ScanId& id);
-// Marks a queued or running scan; false if it is already over. A queued one becomes cancelled at once.
-Result<bool> request_cancel(Connection& db, const TenantId& tenant, const ScanId& id, Timestamp now);
+// Marks a queued or running scan; false if it is already over. A queued one becomes cancelled at
+// once.
+Result<bool> request_cancel(Connection& db, const TenantId& tenant, const ScanId& id,
+                            Timestamp now);
 
 // The queue. A claim takes the oldest queued scans; completion only by the lease's owner.
-Result<std::vector<ScanRow>> claim(Connection& db, std::string_view owner, Timestamp now, Timestamp lease_until, int limit);
-// Extends the lease and stores progress; false if the lease was lost. Gives back whether cancelling was asked for.
+Result<std::vector<ScanRow>> claim(Connection& db, std::string_view owner, Timestamp now,
+                                   Timestamp lease_until, int limit);
+// Extends the lease and stores progress; false if the lease was lost. Gives back whether cancelling
+// was asked for.
 struct Renewal {
   bool held = false;
   bool cancel_requested = false;
 };
-Result<Renewal> renew(Connection& db, const ScanId& id, std::string_view owner, Timestamp lease_until, int done, int total);
-// Running scans whose lease ended go back to the queue (to error after attempts_max, to cancelled if cancelling was asked
-// for); the number of them.
+Result<Renewal> renew(Connection& db, const ScanId& id, std::string_view owner,
+                      Timestamp lease_until, int done, int total);
+// Running scans whose lease ended go back to the queue (to error after attempts_max, to cancelled
+// if cancelling was asked for); the number of them.
 Result<int> reap(Connection& db, Timestamp now, int attempts_max);
-// At shutdown; the attempt is not counted. One that was to be cancelled is claimed again with cancel_requested set, and
-// its next worker finishes it as cancelled.
+// At shutdown; the attempt is not counted. One that was to be cancelled is claimed again with
+// cancel_requested set, and its next worker finishes it as cancelled.
 Result<bool> give_back(Connection& db, const ScanId& id, std::string_view owner);
 struct Finish {
   std::string status;  // success | error | cancelled
@@ -67,7 +74,8 @@ struct Finish {
 };
 Result<bool> finish(Connection& db, const ScanId& id, std::string_view owner, const Finish& finish);
 
-Result<void> put_result(Connection& db, const ScanId& id, std::string_view result, std::string_view sha256);
+Result<void> put_result(Connection& db, const ScanId& id, std::string_view result,
+                        std::string_view sha256);
 struct StoredResult {
   std::string result, sha256;
 };
@@ -75,27 +83,33 @@ Result<std::optional<StoredResult>> find_result(Connection& db, const ScanId& id
 // Appends with the next sequence number, which it gives back.
 Result<int> append_event(Connection& db, const ScanId& id, const EventRow& event);
 Result<std::vector<EventRow>> events_after(Connection& db, const ScanId& id, int seq);
-// Adds assets or replaces those with the same asset id. put_assets and mark_latest: kNotFound if the scan is not the
-// tenant's.
-Result<void> put_assets(Connection& db, const TenantId& tenant, const ScanId& id, const std::vector<AssetRow>& assets);
-// The endpoints a real (not sample) scan reached become current, unless a newer scan already has them.
+// Adds assets or replaces those with the same asset id. put_assets and mark_latest: kNotFound if
+// the scan is not the tenant's.
+Result<void> put_assets(Connection& db, const TenantId& tenant, const ScanId& id,
+                        const std::vector<AssetRow>& assets);
+// The endpoints a real (not sample) scan reached become current, unless a newer scan already has
+// them.
 struct EndpointKey {
   std::string host;
   int port = 0;
 };
-Result<void> mark_latest(Connection& db, const TenantId& tenant, const ScanId& id, const std::vector<EndpointKey>& endpoints);
+Result<void> mark_latest(Connection& db, const TenantId& tenant, const ScanId& id,
+                         const std::vector<EndpointKey>& endpoints);
 struct InventoryFilter {
   std::string kind, status, host;  // "" = any
-  std::string after;               // inventory_cursor() of the last row of the page before; "" = the first page
+  std::string after;  // inventory_cursor() of the last row of the page before; "" = the first page
   int limit = 25;
 };
 struct InventoryRow {
   ScanId scan_id;
   AssetRow asset;
 };
-// Ordered by host, port and asset id. Errors: kValidationFailed (field "cursor") for an `after` of another form.
-Result<std::vector<InventoryRow>> inventory(Connection& db, const TenantId& tenant, const InventoryFilter& filter);
-// "host\nport\nasset_id": a place in that order, which stays right while endpoints come, go and change their scan.
+// Ordered by host, port and asset id. Errors: kValidationFailed (field "cursor") for an `after` of
+// another form.
+Result<std::vector<InventoryRow>> inventory(Connection& db, const TenantId& tenant,
+                                            const InventoryFilter& filter);
+// "host\nport\nasset_id": a place in that order, which stays right while endpoints come, go and
+// change their scan.
 [[nodiscard]] std::string inventory_cursor(const InventoryRow& last);
 }  // namespace scans
 
@@ -104,27 +118,32 @@ Result<void> insert(Connection& db, const ShareRow& row);
 // By primary key, with the tenant's name: the one read of a link.
 Result<std::optional<ShareRow>> find_by_public_id(Connection& db, std::string_view public_id);
 Result<std::optional<ShareRow>> find(Connection& db, const TenantId& tenant, const ShareId& id);
-Result<std::vector<ShareRow>> list(Connection& db, const TenantId& tenant, const std::optional<ScanId>& scan, const Page& page);
-// As it is after; nullopt if there is none. Revoking twice keeps the first time. Raises the revision.
-Result<std::optional<ShareRow>> revoke(Connection& db, const TenantId& tenant, const ShareId& id, Timestamp at);
+Result<std::vector<ShareRow>> list(Connection& db, const TenantId& tenant,
+                                   const std::optional<ScanId>& scan, const Page& page);
+// As it is after; nullopt if there is none. Revoking twice keeps the first time. Raises the
+// revision.
+Result<std::optional<ShareRow>> revoke(Connection& db, const TenantId& tenant, const ShareId& id,
+                                       Timestamp at);
 struct Patch {
   std::optional<std::string> label, recipient;
   std::optional<Timestamp> expires_at;
   std::optional<bool> paused;
 };
 // As it is after; nullopt if there is none. Raises the revision unless the patch is empty.
-Result<std::optional<ShareRow>> patch(Connection& db, const TenantId& tenant, const ShareId& id, const Patch& patch);
+Result<std::optional<ShareRow>> patch(Connection& db, const TenantId& tenant, const ShareId& id,
+                                      const Patch& patch);
 Result<void> insert_view(Connection& db, const ViewRow& row);
 Result<std::vector<ViewRow>> list_views(Connection& db, const ShareId& id, const Page& page);
 }  // namespace shares
 
 namespace idempotency {
-Result<std::optional<IdempotencyRow>> find(Connection& db, std::string_view tenant, std::string_view operation,
-                                           std::string_view key_hash);
+Result<std::optional<IdempotencyRow>> find(Connection& db, std::string_view tenant,
+                                           std::string_view operation, std::string_view key_hash);
 Result<void> begin(Connection& db, const IdempotencyRow& row);  // kConflict: there is one
 // kConflict if the record is gone, done, or another owner's.
 Result<void> finish(Connection& db, const IdempotencyRow& row);
-Result<void> erase(Connection& db, std::string_view tenant, std::string_view operation, std::string_view key_hash);
+Result<void> erase(Connection& db, std::string_view tenant, std::string_view operation,
+                   std::string_view key_hash);
 Result<int> purge(Connection& db, Timestamp older_than, int limit);
 }  // namespace idempotency
 
@@ -134,7 +153,8 @@ struct Filter {
   std::string action_prefix;
   std::optional<Timestamp> since;
 };
-Result<std::vector<AuditRow>> list(Connection& db, std::string_view tenant, const Filter& filter, const Page& page);
+Result<std::vector<AuditRow>> list(Connection& db, std::string_view tenant, const Filter& filter,
+                                   const Page& page);
 }  // namespace audit
 
 }  // namespace carnet::store

@@ -1,5 +1,6 @@
 #pragma once
-// The rows of the store as values; the SQL for them is in the repositories (repositories.h). Names are the columns'.
+// The rows of the store as values; the SQL for them is in the repositories (repositories.h). Names
+// are the columns'.
 
 #include <cstdint>
 #include <optional>
@@ -109,7 +110,8 @@ struct AuditRow {
   std::string detail = "{}";  // JSON text
 };
 
-// One page of a list that is newest first: rows with id < `before` (empty: from the newest), at most `limit`.
+// One page of a list that is newest first: rows with id < `before` (empty: from the newest), at
+// most `limit`.
 struct Page {
   std::string before;
   int limit = 25;

@@ -4,9 +4,9 @@
 
 #include <iostream>
 
+#include <fmt/format.h>
 #include <CLI/CLI.hpp>
 #include <boost/json.hpp>
-#include <fmt/format.h>
 
 #include "app/admin_command.h"
 #include "app/cli_docs.h"
@@ -39,15 +39,21 @@ struct SettingFlags {
   void add_to(CLI::App& command) {
     for (const SettingSpec& spec : setting_specs()) {
       const std::string name(spec.name);
-      const std::string help = fmt::format("{} [{}{}]", spec.help, spec.env, spec.fallback.empty() ? "" : fmt::format(", default {}", spec.fallback));
+      const std::string help =
+          fmt::format("{} [{}{}]", spec.help, spec.env,
+                      spec.fallback.empty() ? "" : fmt::format(", default {}", spec.fallback));
       if (spec.is_flag) {
         command.add_flag("--" + name, switches[name], help);
       } else {
         command.add_option("--" + name, texts[name], help)->type_name("VALUE");
       }
     }
-    command.add_option("--config", config_file, "settings file (default: carnet.toml here, then in the data directory) [CARNET_CONFIG]")
-        ->type_name("FILE")->envname("CARNET_CONFIG");
+    command
+        .add_option(
+            "--config", config_file,
+            "settings file (default: carnet.toml here, then in the data directory) [CARNET_CONFIG]")
+        ->type_name("FILE")
+        ->envname("CARNET_CONFIG");
   }
 
   [[nodiscard]] Result<Settings> resolve(const CLI::App& command) const {
@@ -56,19 +62,22 @@ struct SettingFlags {
       if (command.count("--" + name) > 0) given[name] = text;
     for (const auto& [name, on] : switches)
       if (command.count("--" + name) > 0) given[name] = on ? "true" : "false";
-    return resolve_settings(given, process_environment(), config_file, ::isatty(STDERR_FILENO) == 1);
+    return resolve_settings(given, process_environment(), config_file,
+                            ::isatty(STDERR_FILENO) == 1);
   }
 };
 
 int run_init(const InitRequest& request, const Clock& clock, Random& random) {
   const auto made = init_data_dir(request, clock, random);
   if (!made) return fail("init", made.error().public_detail);
-  fmt::print("Made {} with the tenant \"{}\" ({}).\n\nIts API keys, shown this once:\n", request.directory, made->tenant_name,
-             made->tenant_id);
+  fmt::print("Made {} with the tenant \"{}\" ({}).\n\nIts API keys, shown this once:\n",
+             request.directory, made->tenant_name, made->tenant_id);
   for (const InitKey& key : made->keys) fmt::print("  {:<9} {}\n", key.role, key.token.expose());
-  fmt::print("\nThe platform's admin key is in {0}/admin.key.\nKeep {0} private and backed up: the keys and links depend on it.\n"
-             "Start the service with: carnet serve --data {0}\n",
-             request.directory);
+  fmt::print(
+      "\nThe platform's admin key is in {0}/admin.key.\nKeep {0} private and backed up: the keys "
+      "and links depend on it.\n"
+      "Start the service with: carnet serve --data {0}\n",
+      request.directory);
   return 0;
 }
 
@@ -77,7 +86,8 @@ int run_config(const SettingFlags& flags, const CLI::App& command) {
   if (!settings) return fail("config", settings.error().public_detail, kExitUsage);
   for (const SettingSpec& spec : setting_specs()) {
     const SettingValue& value = settings->table.find(spec.name)->second;
-    fmt::print("{:<22} {:<34} {}\n", spec.name, value.text.empty() ? "(none)" : value.text, value.source);
+    fmt::print("{:<22} {:<34} {}\n", spec.name, value.text.empty() ? "(none)" : value.text,
+               value.source);
   }
   return 0;
 }
@@ -85,13 +95,18 @@ int run_config(const SettingFlags& flags, const CLI::App& command) {
 int run_migrate(const SettingFlags& flags, const CLI::App& command, bool check) {
   const auto settings = flags.resolve(command);
   if (!settings) return fail("migrate", settings.error().public_detail, kExitUsage);
-  if (!settings->persistence) return fail("migrate", "there is no database to migrate with --database none", kExitUsage);
+  if (!settings->persistence)
+    return fail("migrate", "there is no database to migrate with --database none", kExitUsage);
   if (::access(settings->sqlite_path.c_str(), F_OK) != 0)
-    return fail("migrate", fmt::format("there is no database at {}; make one with: carnet init --data {}", settings->sqlite_path, settings->data_dir));
-  const auto status = check ? store::sqlite_migration_status(settings->sqlite_path) : store::migrate_sqlite(settings->sqlite_path);
+    return fail("migrate",
+                fmt::format("there is no database at {}; make one with: carnet init --data {}",
+                            settings->sqlite_path, settings->data_dir));
+  const auto status = check ? store::sqlite_migration_status(settings->sqlite_path)
+                            : store::migrate_sqlite(settings->sqlite_path);
   if (!status) return fail("migrate", status.error().public_detail);
   if (status->current < status->latest) {
-    fmt::print("The schema is at version {}; this program brings {}. Run: carnet migrate\n", status->current, status->latest);
+    fmt::print("The schema is at version {}; this program brings {}. Run: carnet migrate\n",
+               status->current, status->latest);
     return kExitFailed;
   }
   fmt::print("The schema is at version {}, which is current.\n", status->current);
@@ -105,9 +120,16 @@ struct AdminFlags {
   std::optional<int> expires_days, rate_per_minute;
 
   void add_to(CLI::App& command) {
-    command.add_option("--url", connection.url, "where the service is [CARNET_URL]")->envname("CARNET_URL")->capture_default_str();
-    command.add_option("--data", data_dir, "data directory that holds admin.key [CARNET_DATA_DIR]")->envname("CARNET_DATA_DIR")->capture_default_str();
-    command.add_option("--admin-key-file", connection.key_file, "file with the platform's key [CARNET_ADMIN_KEY_FILE]")->envname("CARNET_ADMIN_KEY_FILE");
+    command.add_option("--url", connection.url, "where the service is [CARNET_URL]")
+        ->envname("CARNET_URL")
+        ->capture_default_str();
+    command.add_option("--data", data_dir, "data directory that holds admin.key [CARNET_DATA_DIR]")
+        ->envname("CARNET_DATA_DIR")
+        ->capture_default_str();
+    command
+        .add_option("--admin-key-file", connection.key_file,
+                    "file with the platform's key [CARNET_ADMIN_KEY_FILE]")
+        ->envname("CARNET_ADMIN_KEY_FILE");
     command.add_flag("--json", connection.json, "print the service's answer as JSON");
   }
   [[nodiscard]] int send(AdminRequest request) {
@@ -128,25 +150,37 @@ struct AdminFlags {
   }
 };
 
-// An id that goes into a URL path is checked here, so that a typing error cannot name another route.
+// An id that goes into a URL path is checked here, so that a typing error cannot name another
+// route.
 bool plain_id(const std::string& text) {
-  return !text.empty() && text.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_") == std::string::npos;
+  return !text.empty() &&
+         text.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_") == std::string::npos;
 }
 
 void add_scan_options(CLI::App& scan, ScanCommand& command) {
   scan.add_option("TARGET", command.targets, "host, host:port, URL or CIDR block");
-  scan.add_option("--from", command.from_file, "read targets from a file, one a line")->type_name("FILE");
+  scan.add_option("--from", command.from_file, "read targets from a file, one a line")
+      ->type_name("FILE");
   scan.add_option("--kinds", command.kinds, "what to look for: tls, ssh")->delimiter(',');
-  scan.add_option("--ports", command.ports, "ports for targets without one (default 443)")->delimiter(',');
+  scan.add_option("--ports", command.ports, "ports for targets without one (default 443)")
+      ->delimiter(',');
   scan.add_option("--profile", command.profile, "quick, standard or deep")->capture_default_str();
   scan.add_option("--format", command.format, "table, json or csv")->capture_default_str();
   scan.add_option("-o,--output", command.output, "write the result to a file")->type_name("FILE");
-  scan.add_option("--fail-under", command.fail_under, "exit 1 if the readiness score is lower")->type_name("SCORE");
-  scan.add_option("--fail-on", command.fail_on, "exit 1 if an asset has one of these: broken, at-risk, unknown")->delimiter(',');
-  scan.add_option("--allow-targets", command.allow_targets, "address blocks of special-purpose space that names may lead to")->delimiter(',');
-  scan.add_option("--data-shelf-life-years", command.data_shelf_life_years, "Mosca X: how long the data must stay secret");
-  scan.add_option("--migration-time-years", command.migration_time_years, "Mosca Y: how long the migration takes");
-  scan.add_option("--years-to-qday", command.years_to_qday, "Mosca Z: years until a quantum computer breaks RSA and ECC");
+  scan.add_option("--fail-under", command.fail_under, "exit 1 if the readiness score is lower")
+      ->type_name("SCORE");
+  scan.add_option("--fail-on", command.fail_on,
+                  "exit 1 if an asset has one of these: broken, at-risk, unknown")
+      ->delimiter(',');
+  scan.add_option("--allow-targets", command.allow_targets,
+                  "address blocks of special-purpose space that names may lead to")
+      ->delimiter(',');
+  scan.add_option("--data-shelf-life-years", command.data_shelf_life_years,
+                  "Mosca X: how long the data must stay secret");
+  scan.add_option("--migration-time-years", command.migration_time_years,
+                  "Mosca Y: how long the migration takes");
+  scan.add_option("--years-to-qday", command.years_to_qday,
+                  "Mosca Z: years until a quantum computer breaks RSA and ECC");
   scan.add_option("--label", command.label, "a name for this scan");
   scan.add_flag("-q,--quiet", command.quiet, "no progress");
   scan.footer("Exit codes: 0 good, 1 a threshold was missed, 2 usage, 3 nothing could be reached.");
@@ -164,9 +198,12 @@ int add_and_run_admin(CLI::App& admin, AdminFlags& flags) {
     if (!plain_id(flags.key_id)) return fail("admin", "KEY_ID looks like key_01j…", kExitUsage);
     return flags.send({.method = "DELETE", .path = "/admin/keys/" + flags.key_id, .body = ""});
   }
-  if (!plain_id(flags.tenant_id)) return fail("admin", "TENANT_ID looks like ten_01j…; list them with: carnet admin tenant list", kExitUsage);
+  if (!plain_id(flags.tenant_id))
+    return fail("admin", "TENANT_ID looks like ten_01j…; list them with: carnet admin tenant list",
+                kExitUsage);
   const std::string path = "/admin/tenants/" + flags.tenant_id + "/keys";
-  if (key->got_subcommand("create")) return flags.send({.method = "POST", .path = path, .body = flags.key_body()});
+  if (key->got_subcommand("create"))
+    return flags.send({.method = "POST", .path = path, .body = flags.key_body()});
   return flags.send({.method = "GET", .path = path + "?limit=100", .body = ""});
 }
 
@@ -197,20 +234,27 @@ void add_admin_options(CLI::App& admin, AdminFlags& flags) {
 }
 
 CommandDoc describe(const CLI::App& command) {
-  CommandDoc out{.name = command.get_name(), .help = command.get_description(), .arguments = {}, .options = {}, .commands = {}};
+  CommandDoc out{.name = command.get_name(),
+                 .help = command.get_description(),
+                 .arguments = {},
+                 .options = {},
+                 .commands = {}};
   for (const CLI::Option* option : command.get_options()) {
     if (option->get_positional()) {
       if (!out.arguments.empty()) out.arguments += ' ';
-      out.arguments += option->get_name(true) + (option->get_items_expected_max() > 1 ? " ..." : "");
+      out.arguments +=
+          option->get_name(true) + (option->get_items_expected_max() > 1 ? " ..." : "");
       continue;
     }
-    OptionDoc doc{.names = {}, .value = option->get_items_expected_max() > 0 ? option->get_type_name() : "",
+    OptionDoc doc{.names = {},
+                  .value = option->get_items_expected_max() > 0 ? option->get_type_name() : "",
                   .help = option->get_description()};
     for (const std::string& name : option->get_snames()) doc.names.push_back("-" + name);
     for (const std::string& name : option->get_lnames()) doc.names.push_back("--" + name);
     out.options.push_back(std::move(doc));
   }
-  for (const CLI::App* inner : command.get_subcommands({})) out.commands.push_back(describe(*inner));
+  for (const CLI::App* inner : command.get_subcommands({}))
+    out.commands.push_back(describe(*inner));
   return out;
 }
 
@@ -229,23 +273,31 @@ int run_docs(const CLI::App& cli, const std::string& what) {
 }
 
 int run(int argc, char** argv) {
-  CLI::App cli("Carnet tells how ready your cryptography is for quantum computers, and lets you prove it.", "carnet");
+  CLI::App cli(
+      "Carnet tells how ready your cryptography is for quantum computers, and lets you prove it.",
+      "carnet");
   cli.require_subcommand(1);
   cli.set_version_flag("--version", std::string("carnet ") + std::string(version()));
   const SystemClock clock;
   SystemRandom random;
 
-  CLI::App* const init = cli.add_subcommand("init", "make a data directory with a first tenant and its keys");
+  CLI::App* const init =
+      cli.add_subcommand("init", "make a data directory with a first tenant and its keys");
   InitRequest init_request{.directory = "./carnet-data", .tenant_name = "My organisation"};
-  init->add_option("--data", init_request.directory, "directory to make [CARNET_DATA_DIR]")->envname("CARNET_DATA_DIR")->capture_default_str();
-  init->add_option("--tenant", init_request.tenant_name, "name of the first tenant")->capture_default_str();
+  init->add_option("--data", init_request.directory, "directory to make [CARNET_DATA_DIR]")
+      ->envname("CARNET_DATA_DIR")
+      ->capture_default_str();
+  init->add_option("--tenant", init_request.tenant_name, "name of the first tenant")
+      ->capture_default_str();
 
   SettingFlags serve_flags, config_flags, migrate_flags;
   CLI::App* const serve_command = cli.add_subcommand("serve", "run the service");
   serve_flags.add_to(*serve_command);
-  CLI::App* const config_command = cli.add_subcommand("config", "print every setting, its value and where it came from");
+  CLI::App* const config_command =
+      cli.add_subcommand("config", "print every setting, its value and where it came from");
   config_flags.add_to(*config_command);
-  CLI::App* const migrate_command = cli.add_subcommand("migrate", "bring the database's schema up to date");
+  CLI::App* const migrate_command =
+      cli.add_subcommand("migrate", "bring the database's schema up to date");
   migrate_flags.add_to(*migrate_command);
   bool check = false;
   migrate_command->add_flag("--check", check, "only say whether it is; exit 1 if not");
@@ -256,10 +308,12 @@ int run(int argc, char** argv) {
   CLI::App* const admin = cli.add_subcommand("admin", "tenants and API keys of a running service");
   AdminFlags admin_flags;
   add_admin_options(*admin, admin_flags);
-  CLI::App* const docs_command = cli.add_subcommand("docs", "print the man page, or the completion for bash or zsh");
+  CLI::App* const docs_command =
+      cli.add_subcommand("docs", "print the man page, or the completion for bash or zsh");
   std::string docs_what;
   docs_command->add_option("WHAT", docs_what, "man, bash or zsh")->required();
-  CLI::App* const version_command = cli.add_subcommand("version", "print the version and what it was built with");
+  CLI::App* const version_command =
+      cli.add_subcommand("version", "print the version and what it was built with");
 
   try {
     cli.parse(argc, argv);
