@@ -2,6 +2,7 @@
 
 #include "api/openapi.h"
 #include "api/pipeline.h"
+#include "base/encoding.h"
 
 namespace carnet::api {
 
@@ -12,9 +13,24 @@ Site::Site(ApiDependencies dependencies, ApiOptions given)
       limiter(deps.clock),
       metrics(all_routes()),
       cursors(deps.pepper),
+      request_ids(deps.random),
       openapi(make_openapi({.version = options.version, .public_url = options.public_url})),
       docs_page(deps.pages.docs(docs_routes(), docs_problems(), options.version)),
       started(deps.clock.now()) {}
+
+RequestIds::RequestIds(Random& random) {
+  std::array<std::uint8_t, 8> start{};
+  random.fill(start);
+  std::uint64_t number = 0;
+  for (const std::uint8_t byte : start) number = (number << 8U) | byte;
+  constexpr std::size_t kPrefixDigits = 11;
+  prefix_ = "req_" + to_base62(number, kPrefixDigits);
+}
+
+std::string RequestIds::next() {
+  constexpr std::size_t kCountDigits = 8;
+  return prefix_ + to_base62(count_.fetch_add(1, std::memory_order_relaxed), kCountDigits);
+}
 
 Api::Api(ApiDependencies dependencies, ApiOptions options)
     : site_(std::make_unique<Site>(dependencies, std::move(options))) {}

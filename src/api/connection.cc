@@ -195,7 +195,6 @@ void Connection::reset_request() {
   request_.target = request_.path = request_.query = request_.body = {};
   request_.headers.clear();
   scanner_.reset();
-  parser_.reset();
   framing_ = {};
   release_body_memory();
   if (body_.capacity() > kReadChunk) std::string().swap(body_);
@@ -206,7 +205,8 @@ void Connection::reset_request() {
 }
 
 Connection::Outcome Connection::parse_head() {
-  parser_ = std::make_unique<Parser>(request_, body_, state_.options.headers_max);
+  if (!parsers_) parsers_ = std::make_unique<std::optional<Parser>>();
+  parser_ = &parsers_->emplace(request_, body_, state_.options.headers_max);
   parser_->header_limit(static_cast<std::uint32_t>(state_.options.header_bytes_max + 1));
   parser_->body_limit(boost::none);  // the route decides, below
   error_code failure;
@@ -256,7 +256,12 @@ Task<Connection::Outcome> Connection::read_head() {
       buffer_ = std::move(buffer);
       capacity_ = larger;
     }
-    const std::size_t got = co_await read_some(buffer_.get() + end_, capacity_ - end_);
+    // As read_some(), without a coroutine of its own: this is where connections spend their time.
+    error_code failure;
+    const std::size_t read =
+        co_await socket_.async_read_some(asio::buffer(buffer_.get() + end_, capacity_ - end_),
+                                         asio::redirect_error(asio::use_awaitable, failure));
+    const std::size_t got = failure ? 0 : read;
     if (got == 0) {
       const bool slow = timed_out_ && phase_ == Phase::kHead && !wants_close_;
       if (!slow) co_return Outcome::kClosed;
@@ -363,51 +368,65 @@ Task<Connection::Outcome> Connection::read_chunked_body(std::size_t limit) {
   co_return Outcome::kOk;
 }
 
-Task<bool> Connection::write_all(std::string_view first, std::string_view second) {
-  enter(Phase::kWriting, state_.options.write_timeout);
-  while (!first.empty() || !second.empty()) {
+Connection::Written Connection::write_now(Pieces& pieces) {
+  while (!pieces.first.empty() || !pieces.second.empty()) {
     error_code failure;
-    const std::array<asio::const_buffer, 2> parts{asio::buffer(first.data(), first.size()),
-                                                  asio::buffer(second.data(), second.size())};
-    // The socket does not block: nearly every answer fits the kernel's buffer and costs no
-    // suspension.
-    std::size_t sent = socket_.write_some(parts, failure);
-    if (failure == asio::error::would_block || failure == asio::error::try_again) {
-      failure = {};
-      sent = co_await socket_.async_write_some(parts,
-                                               asio::redirect_error(asio::use_awaitable, failure));
-      enter(Phase::kWriting, state_.options.write_timeout);
+    std::size_t sent = 0;
+    if (pieces.second.empty()) {
+      sent = socket_.write_some(asio::buffer(pieces.first.data(), pieces.first.size()), failure);
+    } else {
+      const std::array<asio::const_buffer, 2> parts{
+          asio::buffer(pieces.first.data(), pieces.first.size()),
+          asio::buffer(pieces.second.data(), pieces.second.size())};
+      sent = socket_.write_some(parts, failure);
     }
-    if (failure) co_return false;
-    const std::size_t of_first = std::min(sent, first.size());
-    first.remove_prefix(of_first);
-    second.remove_prefix(sent - of_first);
+    if (failure == asio::error::would_block || failure == asio::error::try_again)
+      return Written::kRest;
+    if (failure) return Written::kFailed;
+    const std::size_t of_first = std::min(sent, pieces.first.size());
+    pieces.first.remove_prefix(of_first);
+    pieces.second.remove_prefix(sent - of_first);
   }
-  co_return true;
+  return Written::kAll;
 }
 
-Task<bool> Connection::send(Response response, bool keep_alive) {
+Task<bool> Connection::write_all(std::string_view first, std::string_view second) {
+  Pieces pieces{.first = first, .second = second};
+  while (true) {
+    const Written written = write_now(pieces);
+    if (written != Written::kRest) co_return written == Written::kAll;
+    enter(Phase::kWriting, state_.options.write_timeout);
+    error_code failure;
+    co_await socket_.async_wait(asio::ip::tcp::socket::wait_write,
+                                asio::redirect_error(asio::use_awaitable, failure));
+    if (failure) co_return false;
+  }
+}
+
+Connection::Pieces Connection::compose(const Response& response, bool keep_alive) {
   const bool head_only = request_.method == Method::kHead;
   out_.clear();
   append_head(out_, response,
               {.http11 = http11_,
                .keep_alive = keep_alive && (http11_ || !response.stream),
-               .head_only = head_only,
                .date = core_->date_text()});
-  if (response.stream && !head_only) {
-    const bool head_sent = co_await write_all(out_, {});
-    if (!head_sent) co_return false;
-    const bool all_sent = co_await send_stream(std::move(response.stream));
-    co_return all_sent&& keep_alive&& http11_;
-  }
-  const bool bodiless = head_only || response.status == 204 || response.status == 304;
+  const bool bodiless =
+      head_only || response.stream || response.status == 204 || response.status == 304;
   std::string_view body = bodiless ? std::string_view{} : response.bytes();
   if (body.size() <= kCoalesceMax) {
     out_ += body;
     body = {};
   }
-  const bool sent = co_await write_all(out_, body);
-  co_return sent&& keep_alive;
+  return {.first = out_, .second = body};
+}
+
+Task<bool> Connection::send(Response response, bool keep_alive) {
+  const Pieces pieces = compose(response, keep_alive);
+  const bool sent = co_await write_all(pieces.first, pieces.second);
+  if (!response.stream || request_.method == Method::kHead) co_return sent&& keep_alive;
+  if (!sent) co_return false;
+  const bool all_sent = co_await send_stream(std::move(response.stream));
+  co_return all_sent&& keep_alive&& http11_;
 }
 
 Task<bool> Connection::send_stream(std::unique_ptr<BodyStream> stream) {
@@ -478,7 +497,19 @@ Task<void> Connection::serve() {
     Response answer = co_await state_.handler.handle(request_);
     if (wants_close_) co_return;
     const bool keep = keep_alive_ && !state_.draining.load(std::memory_order_relaxed);
-    const bool again = co_await send(std::move(answer), keep);
+    bool again = false;
+    if (answer.stream) {
+      again = co_await send(std::move(answer), keep);
+    } else {
+      // Nearly every answer fits the kernel's buffer and costs no suspension.
+      Pieces pieces = compose(answer, keep);
+      Written written = write_now(pieces);
+      if (written == Written::kRest) {
+        const bool sent = co_await write_all(pieces.first, pieces.second);
+        written = sent ? Written::kAll : Written::kFailed;
+      }
+      again = keep && written == Written::kAll;
+    }
     if (again) continue;
     if (!timed_out_) co_await linger();
     co_return;

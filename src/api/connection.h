@@ -91,6 +91,7 @@ class Connection {
  private:
   enum class Phase { kIdle, kHead, kBody, kHandling, kWriting, kLingering };
   enum class Outcome { kOk, kClosed, kRefused };
+  enum class Written { kAll, kRest, kFailed };
   class Parser;
 
   [[nodiscard]] Task<void> serve();
@@ -102,6 +103,14 @@ class Connection {
   [[nodiscard]] Task<bool> send_continue();
   [[nodiscard]] Task<bool> send(Response response, bool keep_alive);
   [[nodiscard]] Task<bool> send_stream(std::unique_ptr<BodyStream> stream);
+  // Puts the answer's head into out_, with the body behind it if that is small; gives what is to be
+  // written.
+  struct Pieces {
+    std::string_view first, second;
+  };
+  [[nodiscard]] Pieces compose(const Response& response, bool keep_alive);
+  // Writes what fits the kernel's buffer, without suspending; `pieces` is then what is left.
+  [[nodiscard]] Written write_now(Pieces& pieces);
   [[nodiscard]] Task<bool> write_all(std::string_view first, std::string_view second);
   [[nodiscard]] Task<void> linger();
   // 0: closed, failed or timed out.
@@ -135,7 +144,8 @@ class Connection {
   Framing framing_;
   bool http11_ = true;
   bool keep_alive_ = true;
-  std::unique_ptr<Parser> parser_;
+  std::unique_ptr<std::optional<Parser>> parsers_;  // allocated once, made anew for each request
+  Parser* parser_ = nullptr;
   std::string body_;     // when it is not whole in buffer_
   std::string surplus_;  // bytes behind a chunked body: the next request's
   std::size_t body_memory_ = 0;

@@ -59,6 +59,8 @@ struct Response {
   int status = 200;
   std::string content_type = "application/json";
   std::vector<std::pair<std::string, std::string>> headers;
+  // Constant header lines besides those, each ending with CR LF; lives as long as the program.
+  std::string_view fixed_headers;
   std::string body;
   std::shared_ptr<const std::string> shared_body;  // instead of body: many answers, one text
   std::unique_ptr<BodyStream> stream;              // instead of body

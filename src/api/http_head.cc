@@ -257,6 +257,10 @@ void append_head(std::string& out, const Response& response, const HeadText& how
     out += ": ";
     out += value;
   }
+  if (!response.fixed_headers.empty()) {
+    out += "\r\n";
+    out += response.fixed_headers.substr(0, response.fixed_headers.size() - 2);
+  }
   if (response.stream && how.http11) {
     out += "\r\nTransfer-Encoding: chunked";
   } else if (!bodiless && !response.stream) {

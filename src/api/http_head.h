@@ -54,8 +54,7 @@ void apply_forwarding(Request& request, const net::IpAddress& socket_peer,
 struct HeadText {
   bool http11 = true;
   bool keep_alive = true;
-  bool head_only = false;  // the request was HEAD
-  std::string_view date;   // IMF-fixdate
+  std::string_view date;  // IMF-fixdate
 };
 // Appends status line and headers. Content-Length is the body's, also for HEAD; none for 204, 304
 // and streams.

@@ -225,8 +225,7 @@ void give_request_id(Site& site, Call& call) {
                       return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') ||
                              (c >= 'a' && c <= 'z') || c == '.' || c == '_' || c == '-';
                     });
-  call.request_id = good ? std::string(given)
-                         : "req_" + new_uuid7_base32(site.deps.clock.now(), site.deps.random);
+  call.request_id = good ? std::string(given) : site.request_ids.next();
   call.actor.request_id = call.request_id;
 }
 
@@ -325,24 +324,29 @@ std::optional<Response> preflight(Site& site, const Call& call) {
   return response;
 }
 
+constexpr std::string_view kEverywhere = "X-Content-Type-Options: nosniff\r\n";
+constexpr std::string_view kOnPages =
+    "X-Content-Type-Options: nosniff\r\n"
+    "Content-Security-Policy: default-src 'none'; style-src 'self'; script-src 'self'; img-src "
+    "'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors "
+    "'none'\r\n";
+constexpr std::string_view kOnLinks =
+    "X-Content-Type-Options: nosniff\r\n"
+    "Content-Security-Policy: default-src 'none'; style-src 'self'; script-src 'self'; img-src "
+    "'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors "
+    "'none'\r\n"
+    "Cache-Control: no-store\r\n"
+    "Referrer-Policy: no-referrer\r\n"
+    "X-Robots-Tag: noindex, nofollow, noarchive\r\n"
+    "Cross-Origin-Opener-Policy: same-origin\r\n"
+    "Cross-Origin-Resource-Policy: same-origin\r\n";
+
 // What every answer carries, good or bad.
 void add_headers(Site& site, const Call& call, Response& response) {
-  response.headers.reserve(response.headers.size() + 10);
   response.headers.emplace_back("X-Request-Id", call.request_id);
-  response.headers.emplace_back("X-Content-Type-Options", "nosniff");
   const bool html = response.content_type.starts_with("text/html");
-  if (call.link_path || html)
-    response.headers.emplace_back(
-        "Content-Security-Policy",
-        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; "
-        "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'");
-  if (call.link_path) {
-    response.headers.emplace_back("Cache-Control", "no-store");
-    response.headers.emplace_back("Referrer-Policy", "no-referrer");
-    response.headers.emplace_back("X-Robots-Tag", "noindex, nofollow, noarchive");
-    response.headers.emplace_back("Cross-Origin-Opener-Policy", "same-origin");
-    response.headers.emplace_back("Cross-Origin-Resource-Policy", "same-origin");
-  } else if (!has_header(response, "Cache-Control")) {
+  response.fixed_headers = call.link_path ? kOnLinks : html ? kOnPages : kEverywhere;
+  if (!call.link_path && !has_header(response, "Cache-Control")) {
     // Answers to keys may be kept by the client itself, which asks again with the ETag; never by a
     // cache between.
     const bool kept = has_header(response, "ETag");
@@ -356,10 +360,9 @@ void add_headers(Site& site, const Call& call, Response& response) {
         fmt::format("\"key\";r={};t={}", call.allowance->remaining, call.allowance->reset_s));
   }
   if (call.key_in_query)
-    response.headers.emplace_back(
-        "Warning",
-        "299 - \"A key in the URL ends up in logs and histories; send it as Authorization: "
-        "Bearer\"");
+    response.headers.emplace_back("Warning",
+                                  "299 - \"A key in the URL ends up in logs and histories; send "
+                                  "it as Authorization: Bearer\"");
   add_cors(site, call, response);
 }
 

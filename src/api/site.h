@@ -54,6 +54,18 @@ class LinkFragments {
   std::unordered_map<std::string, std::shared_ptr<const LinkFragment>> fragments_;
 };
 
+// Ids for requests whose caller gave none: a random start for this process and a number in it. They
+// must be unique, not secret, and cost no system call.
+class RequestIds {
+ public:
+  explicit RequestIds(Random& random);
+  [[nodiscard]] std::string next();  // "req_" and 19 of base62
+
+ private:
+  std::string prefix_;
+  std::atomic<std::uint64_t> count_{0};
+};
+
 struct Site {
   Site(ApiDependencies dependencies, ApiOptions given);
 
@@ -63,6 +75,7 @@ struct Site {
   RateLimiter limiter;
   Metrics metrics;
   CursorCodec cursors;
+  RequestIds request_ids;
   PlatformKey platform_key;
   LinkFragments fragments;
   std::atomic<bool> draining{false};
