@@ -7,6 +7,7 @@
 #include "api/routes.h"
 #include "base/json.h"
 #include "tests/integration/stack.h"
+#include "tests/support/run_task.h"
 
 namespace carnet::test {
 namespace {
@@ -518,6 +519,49 @@ TEST_F(ContractTest, ATargetThatNobodyAttestedToIsRefused) {
                      R"({"scenarioId":"no-such","useFixture":true})")
                 .status,
             422);
+}
+
+TEST(UnfinishedTest, AScanThatHasNotEndedAndARequestThatStillRuns) {
+  StackOptions options;
+  options.worker = false;
+  Stack stack(options);
+  service::Actor platform;
+  platform.platform = true;
+  service::NewTenant wanted;
+  wanted.name = "Example Bank";
+  const auto row = run_task(stack.tenancy.create_tenant(platform, wanted));
+  ASSERT_TRUE(row);
+  const std::string key = stack.make_key(row->id, store::Role::kOperator, 300);
+  const auto started =
+      parsed(stack.ask("POST", "/pqc/scan", Stack::bearer(key),
+                       R"({"scenarioId":"bank-tls-inventory","useFixture":true})"));
+  const std::string scan(started.at("scanId").as_string());
+  EXPECT_EQ(
+      parsed(stack.ask("GET", "/pqc/scan/" + scan, Stack::bearer(key))).at("status").as_string(),
+      "running");
+  const std::string share = "/tenant/scans/" + scan + "/share";
+  const HttpAnswer early = stack.ask("POST", share, Stack::bearer(key));
+  EXPECT_EQ(early.status, 409);
+  EXPECT_EQ(code_of(early), "scan_not_finished");
+  EXPECT_EQ(stack.ask("GET", "/pqc/report/" + scan, Stack::bearer(key)).status, 409);
+  // Another process is in the middle of the same request.
+  const auto begun =
+      run_task(stack.idempotency.begin(row->id, "share.create", "same-key", scan + "\n{}"));
+  ASSERT_TRUE(begun);
+  HttpHeaders headers = Stack::bearer(key);
+  headers.emplace_back("Idempotency-Key", "same-key");
+  const HttpAnswer running = stack.ask("POST", share, headers, "{}");
+  EXPECT_EQ(running.status, 409);
+  EXPECT_EQ(code_of(running), "idempotency_in_progress");
+  // A stream over a scan that goes on stays open until the scan ends.
+  HttpClient client = stack.connect();
+  client.send(request_text("GET", "/pqc/scan/" + scan + "/events", Stack::bearer(key)));
+  EXPECT_FALSE(client.read_until("data: ").empty());
+  EXPECT_EQ(stack.ask("POST", "/pqc/scan/" + scan + "/cancel", Stack::bearer(key)).status, 200);
+  EXPECT_NE(
+      client.read_until("event: end\ndata: {\"scanId\":\"" + scan + "\",\"status\":\"cancelled\"}")
+          .size(),
+      0U);
 }
 
 TEST(CorsTest, OpenForListedOriginsOnly) {

@@ -109,7 +109,7 @@ Stack::Stack(StackOptions given)
   if (!bound) throw std::runtime_error(bound.error().public_detail);
   const std::string& text = bound->front();
   std::from_chars(text.data() + text.rfind(':') + 1, text.data() + text.size(), port);
-  if (options.database)
+  if (options.database && options.worker)
     boost::asio::co_spawn(*contexts.front(), worker->run(), boost::asio::detached);
   for (boost::asio::io_context* context : contexts) {
     threads_.emplace_back([context] {

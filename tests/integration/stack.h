@@ -53,6 +53,7 @@ struct StackOptions {
   bool database = true;
   bool faulty = false;
   bool admin_key = true;
+  bool worker = true;  // false: scans stay queued
   LogLevel log_level = LogLevel::kDebug;
   api::ApiOptions api;
   api::Server::Options server;
