@@ -148,7 +148,7 @@ def main():
     options.add_argument("--seconds", type=int, default=8)
     options.add_argument("--rounds", type=int, default=3)
     given = options.parse_args()
-    for program in ("nginx", "wrk", "uvicorn"):
+    for program in ("nginx", "wrk"):
         if not shutil.which(program, path=os.environ["PATH"] + ":/usr/sbin"):
             sys.exit(f"{program} is not installed; see bench/README.md")
 
@@ -175,7 +175,7 @@ def main():
         nginx = shutil.which("nginx", path=os.environ["PATH"] + ":/usr/sbin")
         stack.enter_context(process([nginx, "-p", folder, "-c", f"{folder}/nginx.conf"]))
         stack.enter_context(process(
-            ["uvicorn", "fastapi_peer:app", "--workers", "2", "--port", str(fastapi_port), "--log-level", "error", "--no-access-log"],
+            ["/usr/bin/python3", "-m", "uvicorn", "fastapi_peer:app", "--workers", "2", "--port", str(fastapi_port), "--log-level", "error", "--no-access-log"],
             cwd=HERE, env={**os.environ, "DATABASE": copies["fastapi"], "PEPPER_FILE": f"{data}/pepper"}))
         wait_for(f"http://127.0.0.1:{nginx_port}/overview.json")
         wait_for(f"http://127.0.0.1:{fastapi_port}/r/x")

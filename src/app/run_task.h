@@ -25,8 +25,6 @@ class TaskRunner {
       if (!thrown) out.emplace(std::move(value));
     };
     boost::asio::co_spawn(context_, std::move(task), done);
-    // Other threads post the end of their work here; the guard keeps run_one() waiting for it.
-    const auto guard = boost::asio::make_work_guard(context_);
     while (!out && !failure) context_.run_one();
     if (failure) std::rethrow_exception(failure);
     return std::move(*out);
@@ -34,6 +32,10 @@ class TaskRunner {
 
  private:
   boost::asio::io_context context_{1};
+  // Other threads post the end of their work here: the guard keeps run_one() waiting for it,
+  // between tasks too.
+  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> guard_{
+      context_.get_executor()};
 };
 
 }  // namespace carnet::app
