@@ -27,7 +27,7 @@ import urllib.request
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent
-CONNECTIONS = 64
+CONNECTIONS = 128
 READ_FLOOR_NGINX, READ_FLOOR_FASTAPI = 0.6, 8.0
 CREATE_FLOOR_LOOP, CREATE_FLOOR_FASTAPI = 0.5, 5.0
 START_MS_MAX, IDLE_MIB_MAX = 150.0, 64.0
@@ -96,7 +96,7 @@ def wrk(url, seconds, script=None, environment=None):
     bad = re.search(r"Non-2xx or 3xx responses: (\d+)", out)
     if bad:
         sys.exit(f"{url.split('/r/')[0]}: {bad.group(1)} answers were not 2xx\n{out}")
-    p99 = re.search(r"99%\s+(\S+)", out).group(1)
+    p99 = re.search(r"^\s+99%\s+(\S+)$", out, re.MULTILINE).group(1)
     return rate, p99
 
 
