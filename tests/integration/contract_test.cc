@@ -3,11 +3,9 @@
 #include <gtest/gtest.h>
 #include <boost/json.hpp>
 
-#include "api/problem.h"
 #include "api/routes.h"
 #include "base/json.h"
 #include "tests/integration/stack.h"
-#include "tests/support/run_task.h"
 
 namespace carnet::test {
 namespace {
@@ -42,18 +40,6 @@ std::string body_for(const Route& route) {
 
 bool destroys(const Route& route) {
   return route.method == api::Method::kDelete || route.operation_id == "scan.events";
-}
-
-boost::json::object parsed(const HttpAnswer& answer) {
-  auto value = json::parse(answer.body);
-  EXPECT_TRUE(value && value->is_object()) << answer.body;
-  return value && value->is_object() ? value->get_object() : boost::json::object{};
-}
-
-std::string code_of(const HttpAnswer& answer) {
-  EXPECT_EQ(answer.header("Content-Type"), "application/problem+json") << answer.body;
-  const boost::json::object body = parsed(answer);
-  return body.contains("code") ? std::string(body.at("code").as_string()) : std::string();
 }
 
 class ContractTest : public ::testing::Test {
@@ -456,112 +442,6 @@ TEST_F(ContractTest, RequestIdsAreGivenAndTaken) {
   EXPECT_NE(stack.ask("GET", "/tenant/audit", Stack::bearer(own.admin)).body.find("caller-0003"),
             std::string::npos);
   EXPECT_NE(stack.log_text().find("caller-0003"), std::string::npos);
-}
-
-TEST_F(ContractTest, EventsResumeBehindTheLastOneSeen) {
-  const std::string path = "/pqc/scan/" + own.scan_id + "/events";
-  const HttpAnswer all = stack.ask("GET", path, Stack::bearer(own.viewer));
-  EXPECT_EQ(all.header("Content-Type"), "text/event-stream");
-  EXPECT_NE(all.body.find("id: 1\n"), std::string::npos);
-  HttpHeaders resumed = Stack::bearer(own.viewer);
-  resumed.emplace_back("Last-Event-ID", "1");
-  const HttpAnswer rest = stack.ask("GET", path, resumed);
-  EXPECT_EQ(rest.body.find("id: 1\n"), std::string::npos);
-  EXPECT_NE(rest.body.find("id: 2\n"), std::string::npos);
-  EXPECT_TRUE(all.body.ends_with(rest.body));
-  resumed.back().second = "none";
-  EXPECT_EQ(stack.ask("GET", path, resumed).status, 400);
-}
-
-TEST_F(ContractTest, AScanIsReadListedComparedAndDeleted) {
-  const auto whole =
-      parsed(stack.ask("GET", "/pqc/scan/" + own.scan_id, Stack::bearer(own.viewer)));
-  EXPECT_EQ(whole.at("status").as_string(), "success");
-  EXPECT_TRUE(whole.at("sample").as_bool());
-  EXPECT_FALSE(whole.at("assets").as_array().empty());
-  const auto list = parsed(stack.ask("GET", "/tenant/scans", Stack::bearer(own.viewer)));
-  EXPECT_EQ(list.at("scans").as_array().front().at("scanId").as_string(), own.scan_id);
-  const std::string second = stack.make_scan(own.operator_key);
-  const auto diff =
-      parsed(stack.ask("GET", "/tenant/scans/" + second + "/diff?against=" + own.scan_id,
-                       Stack::bearer(own.viewer)));
-  EXPECT_TRUE(diff.at("added").as_array().empty());
-  EXPECT_TRUE(diff.at("removed").as_array().empty());
-  const HttpAnswer csv =
-      stack.ask("GET", "/pqc/report/" + own.scan_id + "?format=csv", Stack::bearer(own.viewer));
-  EXPECT_EQ(csv.status, 200);
-  EXPECT_TRUE(csv.header("Content-Type").starts_with("text/csv"));
-  EXPECT_NE(csv.header("Content-Disposition").find(".csv\""), std::string::npos);
-  EXPECT_EQ(
-      stack.ask("GET", "/pqc/report/" + own.scan_id + "?format=docx", Stack::bearer(own.viewer))
-          .status,
-      422);
-  EXPECT_EQ(
-      stack.ask("GET", "/pqc/report/" + own.scan_id + "?format=pdf", Stack::bearer(own.viewer))
-          .status,
-      422);
-  const HttpAnswer over =
-      stack.ask("POST", "/pqc/scan/" + own.scan_id + "/cancel", Stack::bearer(own.operator_key));
-  EXPECT_EQ(over.status, 409);
-  EXPECT_EQ(stack.ask("DELETE", "/tenant/scans/" + own.scan_id, Stack::bearer(own.admin)).status,
-            200);
-  EXPECT_EQ(stack.ask("GET", "/pqc/scan/" + own.scan_id, Stack::bearer(own.viewer)).status, 404);
-  EXPECT_EQ(stack.ask("GET", "/r/" + own.share_token).status, 404);
-}
-
-TEST_F(ContractTest, ATargetThatNobodyAttestedToIsRefused) {
-  const HttpAnswer answer = stack.ask("POST", "/pqc/scan", Stack::bearer(own.operator_key),
-                                      R"({"target":"192.0.2.10:443"})");
-  EXPECT_EQ(answer.status, 403);
-  EXPECT_EQ(code_of(answer), "target_not_authorized");
-  EXPECT_EQ(stack
-                .ask("POST", "/pqc/scan", Stack::bearer(own.operator_key),
-                     R"({"scenarioId":"no-such","useFixture":true})")
-                .status,
-            422);
-}
-
-TEST(UnfinishedTest, AScanThatHasNotEndedAndARequestThatStillRuns) {
-  StackOptions options;
-  options.worker = false;
-  Stack stack(options);
-  service::Actor platform;
-  platform.platform = true;
-  service::NewTenant wanted;
-  wanted.name = "Example Bank";
-  const auto row = run_task(stack.tenancy.create_tenant(platform, wanted));
-  ASSERT_TRUE(row);
-  const std::string key = stack.make_key(row->id, store::Role::kOperator, 300);
-  const auto started =
-      parsed(stack.ask("POST", "/pqc/scan", Stack::bearer(key),
-                       R"({"scenarioId":"bank-tls-inventory","useFixture":true})"));
-  const std::string scan(started.at("scanId").as_string());
-  EXPECT_EQ(
-      parsed(stack.ask("GET", "/pqc/scan/" + scan, Stack::bearer(key))).at("status").as_string(),
-      "running");
-  const std::string share = "/tenant/scans/" + scan + "/share";
-  const HttpAnswer early = stack.ask("POST", share, Stack::bearer(key));
-  EXPECT_EQ(early.status, 409);
-  EXPECT_EQ(code_of(early), "scan_not_finished");
-  EXPECT_EQ(stack.ask("GET", "/pqc/report/" + scan, Stack::bearer(key)).status, 409);
-  // Another process is in the middle of the same request.
-  const auto begun =
-      run_task(stack.idempotency.begin(row->id, "share.create", "same-key", scan + "\n{}"));
-  ASSERT_TRUE(begun);
-  HttpHeaders headers = Stack::bearer(key);
-  headers.emplace_back("Idempotency-Key", "same-key");
-  const HttpAnswer running = stack.ask("POST", share, headers, "{}");
-  EXPECT_EQ(running.status, 409);
-  EXPECT_EQ(code_of(running), "idempotency_in_progress");
-  // A stream over a scan that goes on stays open until the scan ends.
-  HttpClient client = stack.connect();
-  client.send(request_text("GET", "/pqc/scan/" + scan + "/events", Stack::bearer(key)));
-  EXPECT_FALSE(client.read_until("data: ").empty());
-  EXPECT_EQ(stack.ask("POST", "/pqc/scan/" + scan + "/cancel", Stack::bearer(key)).status, 200);
-  EXPECT_NE(
-      client.read_until("event: end\ndata: {\"scanId\":\"" + scan + "\",\"status\":\"cancelled\"}")
-          .size(),
-      0U);
 }
 
 TEST(CorsTest, OpenForListedOriginsOnly) {

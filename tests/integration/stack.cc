@@ -33,6 +33,18 @@ Error injected() {
 
 }  // namespace
 
+boost::json::object parsed(const HttpAnswer& answer) {
+  auto value = json::parse(answer.body);
+  EXPECT_TRUE(value && value->is_object()) << answer.body;
+  return value && value->is_object() ? value->get_object() : boost::json::object{};
+}
+
+std::string code_of(const HttpAnswer& answer) {
+  EXPECT_EQ(answer.header("Content-Type"), "application/problem+json") << answer.body;
+  const boost::json::object body = parsed(answer);
+  return body.contains("code") ? std::string(body.at("code").as_string()) : std::string();
+}
+
 void FaultyDatabase::submit_write(Work work, Done done) {
   if (mode == Mode::kThrow) throw std::runtime_error(std::string(kInjectedText));
   if (mode == Mode::kInternal) return done(tl::unexpected(injected()));

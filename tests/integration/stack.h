@@ -11,6 +11,7 @@
 #include <vector>
 
 #include <boost/asio/io_context.hpp>
+#include <boost/json/fwd.hpp>
 
 #include "api/api.h"
 #include "net/dialer.h"
@@ -40,6 +41,10 @@ class FaultyDatabase final : public store::Database {
  private:
   store::Database& inner_;
 };
+
+// The object that an answer carries, and the code of a problem; fail the test if it is no such.
+[[nodiscard]] boost::json::object parsed(const HttpAnswer& answer);
+[[nodiscard]] std::string code_of(const HttpAnswer& answer);
 
 inline constexpr std::string_view kInjectedText = "internal-text-that-must-not-leave";
 
