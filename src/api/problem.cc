@@ -4,6 +4,8 @@
 
 namespace carnet::api {
 
+// A table of one entry for each code, as a switch so that the compiler asks for the missing one.
+// NOLINTNEXTLINE(readability-function-size)
 ProblemKind problem_kind(ErrorCode code) {
   switch (code) {
     case ErrorCode::kMalformedRequest:

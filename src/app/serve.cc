@@ -173,8 +173,10 @@ class Service {
   Result<void> listen(std::optional<Secret> admin_key) {
     for (int i = 0; i < settings_.workers; ++i) io_.push_back(std::make_unique<ContextThread>());
     std::vector<asio::io_context*> contexts;
+    contexts.reserve(io_.size());
     for (const auto& thread : io_) contexts.push_back(&thread->context());
     std::vector<std::string> wanted;
+    wanted.reserve(settings_.listen.size());
     for (const ListenAddress& address : settings_.listen) wanted.push_back(listen_text(address));
     CARNET_TRY(bound, server_.listen(wanted, contexts));
     bound_ = std::move(bound);

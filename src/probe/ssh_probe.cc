@@ -294,13 +294,8 @@ class SshProbe {
     }
     keys_.resize(types.size());
     std::vector<Task<void>> tasks;
-    for (std::size_t i = 0; i < types.size(); ++i) {
-      if (i == 0) {
-        tasks.push_back(read_with(std::move(first), types[i], i));
-      } else {
-        tasks.push_back(read_fresh(types[i], i));
-      }
-    }
+    if (!types.empty()) tasks.push_back(read_with(std::move(first), types[0], 0));
+    for (std::size_t i = 1; i < types.size(); ++i) tasks.push_back(read_fresh(types[i], i));
     co_await run_all(std::move(tasks));
     for (auto& key : keys_) {
       if (key) out_.host_keys.push_back(std::move(*key));

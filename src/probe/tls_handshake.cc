@@ -60,6 +60,7 @@ std::optional<std::uint16_t> negotiated_group(SSL* ssl) {
   if (const char* name = SSL_get0_group_name(ssl)) return group_by_name(name);
 #endif
   EVP_PKEY* raw = nullptr;
+  // NOLINTNEXTLINE(bugprone-multi-level-implicit-pointer-conversion): OpenSSL's macro takes a void*
   if (SSL_get_peer_tmp_key(ssl, &raw) != 1 || raw == nullptr) return std::nullopt;
   const KeyPtr key(raw);
   if (EVP_PKEY_is_a(key.get(), "X25519") == 1) return 0x001D;
