@@ -43,7 +43,7 @@ class Cli(unittest.TestCase):
         for command in ("init", "serve", "scan", "admin", "config", "migrate", "version"):
             self.says(run(command, "--help"), 0, "Usage")
         self.says(run(), 2)
-        self.says(run("frobnicate"), 2, "frobnicate")
+        self.says(run("frobnicate"), 2, "frobnicate", "--help")
         self.says(run("--version"), 0, "carnet 0.")
         self.says(run("version"), 0, "openssl", "sqlite")
 
@@ -180,5 +180,5 @@ class Cli(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    CARNET = sys.argv.pop(1)
+    CARNET = os.path.abspath(sys.argv.pop(1))
     unittest.main(verbosity=2)

@@ -315,6 +315,10 @@ int run(int argc, char** argv) {
   CLI::App* const version_command =
       cli.add_subcommand("version", "print the version and what it was built with");
 
+  const auto known = [&](const CLI::App* command) { return command->get_name() == argv[1]; };
+  const auto commands = cli.get_subcommands({});
+  if (argc > 1 && argv[1][0] != '-' && std::none_of(commands.begin(), commands.end(), known))
+    return fail(argv[1], "there is no such command; carnet --help lists them", kExitUsage);
   try {
     cli.parse(argc, argv);
   } catch (const CLI::ParseError& failure) {
