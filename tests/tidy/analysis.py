@@ -6,11 +6,14 @@ import json
 import os
 import pathlib
 import re
+import shlex
 import shutil
 import subprocess
+import tempfile
 
 CLANG_FORMAT = "clang-format-19"
 CLANG_TIDY = "clang-tidy-19"
+TIDY_BATCH = 12  # sources that clang-tidy reads as one: more is faster, and takes more memory
 
 
 def run(argv, **options):
@@ -106,8 +109,8 @@ class Digests:
 
 
 def tidy_jobs(tree, build):
-    """[(path, compile command as a list)] of every source of the product (tests are left out: gtest's macros are noise)."""
-    jobs = []
+    """[(path, its compiler's flags)] of every source of the product (tests are left out: gtest's macros are noise)."""
+    jobs = {}
     for entry in json.loads((build / "compile_commands.json").read_text()):
         path = pathlib.Path(entry["file"])
         try:
@@ -115,8 +118,61 @@ def tidy_jobs(tree, build):
         except ValueError:
             continue
         if relative.parts[0] == "src" and "tests" not in relative.parts and path.exists():
-            jobs.append((relative, entry["command"]))
-    return jobs
+            words = shlex.split(entry["command"])[1:]
+            if "-o" in words:
+                output = words.index("-o")
+                del words[output:output + 2]
+            # Of several targets that build it, the first.
+            jobs.setdefault(relative, tuple(word for word in words if word not in {"-c", str(path)}))
+    return list(jobs.items())
+
+
+def local_names(text):
+    """What a source declares at the left margin of its unnamed namespace; two of the same name cannot share a batch."""
+    names = set()
+    for block in re.findall(r"^namespace \{$(.*?)^\}  // namespace$", text, re.MULTILINE | re.DOTALL):
+        for line in block.splitlines():
+            match = re.match(r"(?:struct|class|enum class|using(?= \w+ =)) (\w+)|(?!namespace|template|using)[a-zA-Z][^=({]*?(\w+)\s*[=({\[;]", line)
+            if match:
+                names.add(match.group(1) or match.group(2))
+    return names
+
+
+def batches(tree, jobs, size):
+    """[(paths, flags)]: sources of equal flags together. Nearly all the time of clang-tidy goes into the headers, which the
+    sources of one batch share."""
+    made = []
+    for path, flags in jobs:
+        names = local_names(tree.text(path))
+        for batch in made:
+            if batch["flags"] == flags and len(batch["paths"]) < size and not batch["names"] & names:
+                break
+        else:
+            batch = {"flags": flags, "paths": [], "names": set()}
+            made.append(batch)
+        batch["paths"].append(path)
+        batch["names"] |= names
+    return sorted(((batch["paths"], batch["flags"]) for batch in made), key=lambda batch: -len(batch[0]))
+
+
+def tidy_batch(tree, paths, flags):
+    """What clang-tidy says about these sources, read as one; None for nothing."""
+    with tempfile.TemporaryDirectory() as folder:
+        whole = pathlib.Path(folder) / "batch.cc"
+        whole.write_text("".join(f'#include "{tree.root / path}"\n' for path in paths))
+        # -w: the compiler's own warnings are the build's business. The filter takes .cc too, as a batch includes its sources.
+        done = run([CLANG_TIDY, "--quiet", "--warnings-as-errors=*", f"--config-file={tree.root / '.clang-tidy'}",
+                    rf"--header-filter=^{re.escape(str(tree.root))}/src/[a-z]+/[^/]*\.(h|cc)$",
+                    str(whole if len(paths) > 1 else tree.root / paths[0]), "--", *flags, "-w"])
+    if done.returncode == 0:
+        return None
+    if len(paths) > 1 and ("clang-diagnostic-" in done.stdout or " error: " not in done.stdout):
+        # They do not go together after all.
+        alone = [tidy_batch(tree, [path], flags) for path in paths]
+        return "\n".join(answer for answer in alone if answer) or None
+    shown = [line for line in done.stdout.splitlines()
+             if not re.match(r"\d+ (?:warnings?|errors?) |Suppressed |Use -header-filter|Error while processing", line)]
+    return "\n".join(shown).replace(str(tree.root) + "/", "")
 
 
 def clang_tidy(tree, build):
@@ -133,29 +189,29 @@ def clang_tidy(tree, build):
     config = (tree.root / ".clang-tidy").read_text()
     embedded = sorted(path.parent for path in build.glob("src/*/embedded/*"))
     digests = Digests([tree.root / "src", tree.root, *embedded])
+    marks, unknown = {}, []
+    for path, flags in tidy_jobs(tree, build):
+        salt = "\0".join([version, config, *flags]).replace(str(build), "").replace(str(tree.root), "").encode()
+        marks[path] = cache / digests.of(tree.root / path, salt)
+        if marks[path].exists():
+            os.utime(marks[path])
+        else:
+            unknown.append((path, flags))
 
-    def check(job):
-        path, command = job
-        salt = "\0".join([version, config, command.replace(str(build), "").replace(str(tree.root), "")]).encode()
-        mark = cache / digests.of(tree.root / path, salt)
-        if mark.exists():
-            os.utime(mark)
-            return None
-        done = run([CLANG_TIDY, "-p", str(build), "--quiet", "--warnings-as-errors=*", f"--config-file={tree.root / '.clang-tidy'}",
-                    str(tree.root / path)])
-        if done.returncode == 0:
-            mark.touch()
-            return None
-        shown = [line for line in done.stdout.splitlines() if not re.match(r"\d+ warnings? |Suppressed |Use -header-filter", line)]
-        return f"{path}: clang-tidy says\n" + "\n".join(shown).replace(str(tree.root) + "/", "")
+    def check(batch):
+        answer = tidy_batch(tree, *batch)
+        for path in batch[0]:
+            if answer is None:
+                marks[path].touch()
+        return answer
 
     with concurrent.futures.ThreadPoolExecutor(max(2, os.cpu_count() or 2)) as pool:
-        for problem in pool.map(check, tidy_jobs(tree, build)):
+        for problem in pool.map(check, batches(tree, unknown, TIDY_BATCH)):
             if problem:
                 yield problem
     # Results that nobody asked for in a long time.
-    marks = sorted(cache.iterdir(), key=lambda mark: mark.stat().st_mtime, reverse=True)
-    for mark in marks[4000:]:
+    kept = sorted(cache.iterdir(), key=lambda mark: mark.stat().st_mtime, reverse=True)
+    for mark in kept[4000:]:
         mark.unlink(missing_ok=True)
 
 

@@ -61,7 +61,12 @@ SAMPLES = [
     ("clang_format", {".clang-format": "BasedOnStyle: Google\n", "src/base/a.cc": "int  a ;\n"}, "not formatted"),
     ("clang_format", {".clang-format": "BasedOnStyle: Google\n", "src/base/a.cc": "int a;\n"}, None),
     ("clang_tidy", {".clang-tidy": CLANG_TIDY, "src/base/a.cc": USES_MOVED}, "bugprone-use-after-move"),
+    ("clang_tidy", {".clang-tidy": CLANG_TIDY, "src/base/a.cc": USES_MOVED, "src/base/b.cc": "int b() { return 1; }\n"}, "base/a.cc:"),
     ("clang_tidy", {".clang-tidy": CLANG_TIDY, "src/base/a.cc": "int a() { return 1; }\n"}, None),
+    # Sources that cannot be read as one are read alone.
+    ("clang_tidy", {".clang-tidy": CLANG_TIDY, "src/base/a.cc": USES_MOVED, "src/base/b.cc": USES_MOVED}, "base/b.cc:"),
+    ("clang_tidy", {".clang-tidy": CLANG_TIDY, "src/base/a.cc": "static int f() { return 1; }\nint a() { return f(); }\n",
+                    "src/base/b.cc": "static int f() { return 2; }\nint b() { return f(); }\n"}, None),
     ("shell", {"scripts/a.sh": "#!/bin/sh\nrm $1\n"}, "shellcheck says"),
     ("shell", {"scripts/a.sh": '#!/bin/sh\nrm "$1"\n'}, None),
     ("python", {"scripts/a.py": "def f(:\n"}, "a.py:1:"),
