@@ -7,6 +7,7 @@
 
 #include "base/json.h"
 #include "base/text.h"
+#include "net/target.h"
 
 namespace carnet::api {
 namespace {
@@ -326,6 +327,7 @@ Result<service::ScanRequest> decode_scan_request(std::string_view text) {
   const auto targets = members.texts("targets", 1000, kTarget);
   if (target && targets) errors.add("target", "conflict", "must not be sent together with targets");
   if (target) out.targets.push_back(*target);
+  out.single_target = target.has_value();
   if (targets) out.targets.insert(out.targets.end(), targets->begin(), targets->end());
   out.kinds =
       members.texts("kinds", 16, {.min = 1, .max = 32}).value_or(std::vector<std::string>{});
@@ -341,6 +343,16 @@ Result<service::ScanRequest> decode_scan_request(std::string_view text) {
   out.use_fixture = members.flag("useFixture").value_or(false);
   members.not_yet("bundleSessionId");
   members.done();
+  // The service checks what targets mean; where it will not be asked, their form is checked here,
+  // so that one answer names every bad field. Not in a list that lost an entry: its places are off.
+  const bj::value* const list = body.object().if_contains("targets");
+  const bool whole =
+      target.has_value() != (list != nullptr) &&
+      (list == nullptr || (list->is_array() && list->get_array().size() == out.targets.size()));
+  for (std::size_t i = 0; whole && !errors.empty() && i < out.targets.size(); ++i)
+    if (const auto parsed = net::parse_target(out.targets[i]); !parsed)
+      errors.add(target ? "target" : "targets", "invalid_target", parsed.error().public_detail,
+                 target ? "/target" : fmt::format("/targets/{}", i));
   if (!errors.empty()) return errors.take();
   return out;
 }

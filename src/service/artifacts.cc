@@ -26,7 +26,7 @@ tl::unexpected<Error> not_available() {
   }
   return make_validation_error(
       {FieldError{.field = "format",
-                  .pointer = "/format",
+                  .pointer = "",
                   .code = "not_available",
                   .detail = "must be one of those this release can make: " + able}});
 }

@@ -47,6 +47,20 @@ TEST(DecodeTest, EveryFaultWithItsPlace) {
   EXPECT_EQ(faults(request.error()), expected);
 }
 
+TEST(DecodeTest, OneAnswerNamesTargetsAndTheRest) {
+  const auto list = decode_scan_request(R"({"targets":["good.example","a b"],"profile":"slow"})");
+  ASSERT_FALSE(list);
+  EXPECT_EQ(faults(list.error()),
+            (std::map<std::string, std::string>{{"/targets/1", "invalid_target"},
+                                                {"/profile", "not_one_of"}}));
+  const auto single = decode_scan_request(R"({"target":"x:99999","colour":1})");
+  ASSERT_FALSE(single);
+  EXPECT_EQ(faults(single.error()),
+            (std::map<std::string, std::string>{{"/target", "invalid_target"},
+                                                {"/colour", "unknown_field"}}));
+  EXPECT_TRUE(decode_scan_request(R"({"target":"x"})")->single_target);
+}
+
 TEST(DecodeTest, SharesTakeNothingAndNull) {
   for (const char* body : {"", "  ", "{}", R"({"label":null,"expiresHours":null})"}) {
     const auto share = decode_new_share(body);
