@@ -121,8 +121,17 @@ class DialerTest : public testing::Test {
   AddressPolicy policy_ = policy({"127.0.0.0/8"});
   OwnListeners own_;
   std::unique_ptr<Dialer> dialer_ = make_guarded_dialer(*resolver_, policy_, clock_, &own_);
-  Result<std::unique_ptr<Connection>> dial(std::string_view address, std::uint16_t port) {
-    return run(dialer_->dial(ip(address), port, clock_.steady_now() + 2s));
+  // The connection ends before the context that it was made on.
+  Result<void> dial(std::string_view address, std::uint16_t port) {
+    return run(dial_and_close(ip(address), port));
+  }
+
+ private:
+  Task<Result<void>> dial_and_close(IpAddress address, std::uint16_t port) {
+    const SteadyTime deadline = clock_.steady_now() + 2s;
+    CARNET_CO_TRY(connection, co_await dialer_->dial(address, port, deadline));
+    connection.reset();
+    co_return Result<void>{};
   }
 };
 

@@ -87,12 +87,21 @@ void reset(int fd) {
   setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
 }
 
-EngineLimits short_limits() {
+// For servers that answer at once: nothing waits so long, however busy the machine is.
+EngineLimits patient_limits() {
   EngineLimits limits;
-  limits.connect = 500ms;
+  limits.connect = 5000ms;
+  limits.handshake = 5000ms;
+  limits.target = 30000ms;
+  limits.connects_per_host_per_second = 200;
+  return limits;
+}
+
+// For servers that make the probe wait.
+EngineLimits short_limits() {
+  EngineLimits limits = patient_limits();
   limits.handshake = 250ms;
   limits.target = 3000ms;
-  limits.connects_per_host_per_second = 200;
   return limits;
 }
 
@@ -126,7 +135,7 @@ TEST(Hostile, GarbageIsNamed) {
     receive(fd);
     send_all(fd, as_bytes("HTTP/1.1 400 Bad Request\r\n\r\n"));
   });
-  test::Harness harness(short_limits());
+  test::Harness harness(patient_limits());
   EXPECT_EQ(harness.one(server.port()).unreached_reason,
             "not TLS: the server answers in plain HTTP");
 }
@@ -136,7 +145,7 @@ TEST(Hostile, ResetIsNotAVerdict) {
     receive(fd);
     reset(fd);
   });
-  test::Harness harness(short_limits());
+  test::Harness harness(patient_limits());
   const auto endpoint = harness.one(server.port());
   EXPECT_FALSE(endpoint.reached);
   EXPECT_EQ(endpoint.unreached_reason, "connected, but no TLS answer (connection reset)");
@@ -148,7 +157,7 @@ TEST(Hostile, EndlessRetryRequestForOneGroupProvesThatGroupAlone) {
     receive(fd);
     send_all(fd, retry);
   });
-  test::Harness harness(short_limits());
+  test::Harness harness(patient_limits());
   const auto endpoint = harness.one(server.port(), "tls", Profile::kQuick);
   ASSERT_TRUE(endpoint.reached);
   const auto& tls = *endpoint.tls;
@@ -169,7 +178,7 @@ TEST(Hostile, GroupThatWasNotOfferedProvesNothing) {
     receive(fd);
     send_all(fd, retry);
   });
-  test::Harness harness(short_limits());
+  test::Harness harness(patient_limits());
   const auto endpoint = harness.one(server.port(), "tls", Profile::kQuick);
   ASSERT_TRUE(endpoint.reached);
   EXPECT_TRUE(test::supported_groups(*endpoint.tls).empty());
@@ -187,7 +196,7 @@ TEST(Hostile, ServerHelloInsteadOfRetryRequestProvesNoGroup) {
     receive(fd);
     send_all(fd, hello);
   });
-  test::Harness harness(short_limits());
+  test::Harness harness(patient_limits());
   const auto endpoint = harness.one(server.port(), "tls", Profile::kQuick);
   ASSERT_TRUE(endpoint.reached);
   EXPECT_TRUE(test::supported_groups(*endpoint.tls).empty());
@@ -214,10 +223,7 @@ TEST(Hostile, LargeHelloIntolerance) {
     }
     close(onward);
   });
-  EngineLimits limits = short_limits();
-  limits.handshake = 3000ms;
-  limits.target = 20000ms;
-  test::Harness harness(limits);
+  test::Harness harness(patient_limits());
   const auto endpoint = harness.one(server.port(), "tls", Profile::kQuick);
   ASSERT_TRUE(endpoint.reached) << endpoint.unreached_reason;
   EXPECT_TRUE(test::has_finding(endpoint.tls->findings, "large_client_hello_intolerant"));
@@ -225,7 +231,7 @@ TEST(Hostile, LargeHelloIntolerance) {
 }
 
 TEST(Engine, RefusedPortIsSaidInPlainWords) {
-  test::Harness harness(short_limits());
+  test::Harness harness(patient_limits());
   const auto endpoint = harness.one(test::free_port());
   EXPECT_FALSE(endpoint.reached);
   EXPECT_EQ(endpoint.unreached_reason, "connection refused");
@@ -234,7 +240,7 @@ TEST(Engine, RefusedPortIsSaidInPlainWords) {
 }
 
 TEST(Engine, DeniedAddressTellsTheOperatorWhatToDo) {
-  test::Harness harness(short_limits());
+  test::Harness harness(patient_limits());
   const auto all = harness.run({{"10.0.0.1", 443, "tls"}}, Profile::kQuick);
   ASSERT_EQ(all.size(), 1u);
   EXPECT_EQ(all[0].unreached_reason,
@@ -247,7 +253,7 @@ TEST(Engine, UnknownKindFindsSshBehindASlowGreeting) {
     receive(fd);  // says nothing until it hears something
     send_all(fd, as_bytes("SSH-2.0-late\r\n"));
   });
-  test::Harness harness(short_limits());
+  test::Harness harness(patient_limits());
   const auto endpoint = harness.one(server.port(), "");
   EXPECT_EQ(endpoint.protocol, "ssh");
   EXPECT_EQ(endpoint.ssh->banner, "SSH-2.0-late");
@@ -258,7 +264,7 @@ TEST(Engine, ManyEndpointsStayWithinTheLimits) {
     receive(fd);
     send_all(fd, *from_hex("15030300020246"));  // protocol_version
   });
-  EngineLimits limits = short_limits();
+  EngineLimits limits = patient_limits();
   limits.probes_per_host = 3;
   limits.connects_per_host_per_second = 10000;
   test::Harness harness(limits);
@@ -300,7 +306,7 @@ TEST(Engine, ScansOnSeveralExecutorsShareTheLimits) {
     receive(fd);
     send_all(fd, *from_hex("15030300020246"));
   });
-  EngineLimits limits = short_limits();
+  EngineLimits limits = patient_limits();
   limits.connects_per_host_per_second = 10000;
   test::Harness harness(limits);
   std::vector<std::thread> threads;
