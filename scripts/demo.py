@@ -62,16 +62,20 @@ class Api:
     def __init__(self, base, key):
         self.base = base
         self.key = key
+        self.etag = None  # of the last answer
         self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
-    def call(self, method, path, body=None):
+    def call(self, method, path, body=None, if_match=None):
         data = None if body is None else json.dumps(body).encode()
         headers = {"Authorization": f"Bearer {self.key}", "Accept": "application/json"}
+        if if_match is not None:
+            headers["If-Match"] = if_match
         if data is not None:
             headers["Content-Type"] = "application/json"
         request = urllib.request.Request(self.base + path, data=data, headers=headers, method=method)
         try:
             with self._opener.open(request, timeout=30) as answer:
+                self.etag = answer.headers.get("ETag")
                 return json.loads(answer.read())
         except urllib.error.HTTPError as error:
             try:
@@ -212,7 +216,7 @@ def attest(base, domains, cidrs):
         "domains": known_domains + sorted(domains - set(known_domains)),
         "cidrs": known_cidrs + sorted(cidrs - set(known_cidrs)),
         "attestation": now.get("attestation") or ATTESTATION,
-    })
+    }, if_match=admin.etag)
 
 
 # --- Server ----------------------------------------------------------------------------------------------------------

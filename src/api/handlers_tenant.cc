@@ -60,10 +60,14 @@ Task<Answer> get_authorized_targets(Site& site, Call& call) {
 
 Task<Answer> put_authorized_targets(Site& site, Call& call) {
   CARNET_CO_TRY(wanted, decode_authorized_targets(call.request.body));
-  if (call.request.header_count("If-Match") > 0) {
-    CARNET_CO_TRY(current, co_await site.deps.tenancy.authorized_targets(call.actor.tenant));
-    CARNET_CO_TRY_VOID(check_if_match(call, json_response(authorized_targets_json(current))));
-  }
+  CARNET_CO_TRY(current, co_await site.deps.tenancy.authorized_targets(call.actor.tenant));
+  // Replacing a list that somebody attested to, without having read it, would lose entries unseen.
+  const bool anything = !current.domains.empty() || !current.cidrs.empty();
+  if (anything && call.request.header_count("If-Match") == 0)
+    co_return make_error(ErrorCode::kPreconditionRequired,
+                         "There is a list already: read it with GET /tenant/authorized-targets and "
+                         "send its ETag as If-Match.");
+  CARNET_CO_TRY_VOID(check_if_match(call, json_response(authorized_targets_json(current))));
   CARNET_CO_TRY(saved,
                 co_await site.deps.tenancy.put_authorized_targets(call.actor, std::move(wanted)));
   co_return json_response(authorized_targets_json(saved));

@@ -38,6 +38,7 @@ std::vector<int> error_statuses(const Route& route) {
   if (route.method == Method::kPut || route.method == Method::kPatch) out.push_back(412);
   if (!route.request.empty()) out.insert(out.end(), {413, 415});
   if (!route.request.empty() || !route.query.empty()) out.push_back(422);
+  if (route.needs_if_match) out.push_back(428);
   out.insert(out.end(), {429, 500, 503});
   return out;
 }
@@ -64,6 +65,8 @@ std::string_view response_name(int status) {
       return "UnsupportedMediaType";
     case 422:
       return "ValidationFailed";
+    case 428:
+      return "PreconditionRequired";
     case 429:
       return "RateLimited";
     case 500:
@@ -77,7 +80,7 @@ std::string_view response_name(int status) {
 
 bj::object error_responses() {
   bj::object out;
-  for (const int status : {400, 401, 403, 404, 406, 409, 412, 413, 415, 422, 429, 500, 503}) {
+  for (const int status : {400, 401, 403, 404, 406, 409, 412, 413, 415, 422, 428, 429, 500, 503}) {
     std::string description;
     for (const ErrorCode code : all_error_codes()) {
       const ProblemKind kind = problem_kind(code);

@@ -38,6 +38,7 @@ constexpr Route read(const Read& r) {
           .response = r.response,
           .produces = r.produces,
           .success = 200,
+          .needs_if_match = false,
           .summary = r.summary,
           .query = r.query,
           .handle = r.handle};
@@ -52,6 +53,7 @@ struct Write {
   std::string_view summary;
   Handle handle;
   bool idempotent = false;
+  bool needs_if_match = false;
 };
 constexpr Route write(const Write& w) {
   return {.method = w.method,
@@ -67,6 +69,7 @@ constexpr Route write(const Write& w) {
           .response = w.response,
           .produces = kJson,
           .success = w.success,
+          .needs_if_match = w.needs_if_match,
           .summary = w.summary,
           .query = "",
           .handle = w.handle};
@@ -121,7 +124,7 @@ constexpr Route kRoutes[] = {
           "AuthorizedTargets", "What this tenant may scan", get_authorized_targets}),
     write({kPut, "/tenant/authorized-targets", "authorized_targets.update", kAdmin, "tenant",
            "NewAuthorizedTargets", "AuthorizedTargets", 200, "Replace what this tenant may scan",
-           put_authorized_targets}),
+           put_authorized_targets, false, true}),
     read({"/tenant/audit", "audit.list", kAdmin, "tenant", "AuditList", "Who did what",
           list_audit_entries, "audit_limit,cursor,action,since"}),
 

@@ -80,6 +80,8 @@ struct Route {
   std::string_view response;  // likewise for the answer; "" = described by `produces` alone
   std::string_view produces;  // media types in order of preference, separated by ", "
   int success;                // status of the good answer
+  bool needs_if_match;  // a write that replaces: 428 without If-Match where there is something to
+                        // lose
   std::string_view summary;
   std::string_view
       query;  // names of component parameters besides those in the path, separated by ","

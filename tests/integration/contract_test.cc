@@ -424,6 +424,22 @@ TEST_F(ContractTest, ConditionalWrites) {
   EXPECT_EQ(now.at("retentionDays").as_int64(), 90);
 }
 
+TEST_F(ContractTest, AnAttestedListIsNotReplacedUnseen) {
+  const std::string path = "/tenant/authorized-targets";
+  const auto list = [](std::string_view domain) {
+    return R"({"domains":[")" + std::string(domain) + R"("],"cidrs":[],"attestation":"Ours."})";
+  };
+  const HttpHeaders admin = Stack::bearer(own.admin);
+  EXPECT_EQ(stack.ask("PUT", path, admin, list("a.example")).status, 200);
+  const HttpAnswer blind = stack.ask("PUT", path, admin, list("b.example"));
+  EXPECT_EQ(blind.status, 428);
+  EXPECT_EQ(code_of(blind), "precondition_required");
+  HttpHeaders match = admin;
+  match.emplace_back("If-Match", stack.ask("GET", path, admin).header("ETag"));
+  EXPECT_EQ(stack.ask("PUT", path, match, list("b.example")).status, 200);
+  EXPECT_EQ(stack.ask("PUT", path, match, list("c.example")).status, 412);
+}
+
 TEST_F(ContractTest, RequestIdsAreGivenAndTaken) {
   EXPECT_EQ(stack.ask("GET", "/health", {{"X-Request-Id", "caller-0001"}}).header("X-Request-Id"),
             "caller-0001");
