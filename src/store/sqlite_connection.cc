@@ -177,11 +177,12 @@ Result<SqliteConnection::Statement> SqliteConnection::prepare(std::string_view s
   const int slots = sqlite3_bind_parameter_count(statement.handle);
   for (int slot = 1; slot <= slots; ++slot) {
     const char* name = sqlite3_bind_parameter_name(statement.handle, slot);
-    const std::string_view text = name == nullptr ? "" : name;
+    std::string_view text = name == nullptr ? "" : name;  // a bare ? has none
+    const bool dollar = text.starts_with('$');
+    if (dollar) text.remove_prefix(1);
     int number = 0;
-    const auto read = std::from_chars(text.data() + 1, text.data() + text.size(), number);
-    if (text.size() < 2 || text[0] != '$' || read.ec != std::errc{} ||
-        read.ptr != text.data() + text.size() || number < 1) {
+    const auto read = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (!dollar || read.ec != std::errc{} || read.ptr != text.data() + text.size() || number < 1) {
       sqlite3_finalize(statement.handle);
       return make_internal("placeholders must be $1, $2, …: " + std::string(sql));
     }
