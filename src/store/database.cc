@@ -16,14 +16,16 @@ Task<Result<void>> Database::await(Work work, bool writes) {
     using Guard = decltype(boost::asio::make_work_guard(executor));
     // std::function wants to be copyable, a coroutine's handler is not. Both members end inside the
     // posted function, on the handler's own executor and never on a database thread: its context
-    // may be gone a moment later.
+    // may be gone a moment later. For the same reason the job keeps no executor of its own, which
+    // would live until the database thread is through with the whole group.
     struct Pending {
       Handler handler;
       Guard guard;
     };
     auto pending = std::make_shared<Pending>(
         Pending{std::move(handler), boost::asio::make_work_guard(executor)});
-    Done done = [pending = std::move(pending), executor](Result<void> result) mutable {
+    Done done = [pending = std::move(pending)](Result<void> result) mutable {
+      const auto executor = pending->guard.get_executor();
       auto resume = [pending = std::move(pending), result = std::move(result)]() mutable {
         Handler resumed = std::move(pending->handler);
         std::move(resumed)(std::move(result));
