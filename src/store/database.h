@@ -8,9 +8,9 @@
 // One closure is one transaction. write() resumes its caller only after the commit is on disk
 // (SQLite: synchronous=FULL, commits that wait are grouped). read() runs on a reader thread.
 // point_read() runs on the caller's thread, for at most a few rows found by index: on SQLite that
-// is a walk through cached B-tree pages, some microseconds, less than the hand-over to another thread
-// would cost. A Database is created by app/, shared by everyone and thread-safe; a Connection is
-// lent to one closure on one thread and must not be kept.
+// is a walk through cached B-tree pages, some microseconds, less than the hand-over to another
+// thread would cost. A Database is created by app/, shared by everyone and thread-safe; a
+// Connection is lent to one closure on one thread and must not be kept.
 
 #include <cstdint>
 #include <functional>
