@@ -31,6 +31,7 @@ Result<std::int64_t> read_integer(SqliteConnection& connection, std::string_view
   return value;
 }
 
+// In a transaction: between two of the readings another process may migrate.
 Result<int> read_version(SqliteConnection& connection) {
   CARNET_TRY(version, read_integer(connection, "PRAGMA user_version"));
   CARNET_TRY(application, read_integer(connection, "PRAGMA application_id"));
@@ -47,6 +48,13 @@ Result<int> read_version(SqliteConnection& connection) {
             "Carnet that used it last, or a newer one.",
             version, kLatest));
   return static_cast<int>(version);
+}
+
+Result<int> read_version_once(SqliteConnection& connection) {
+  CARNET_TRY_VOID(connection.run("BEGIN"));
+  auto version = read_version(connection);
+  connection.rollback();
+  return version;
 }
 
 Result<void> migrate_step(SqliteConnection& connection, const Migration& migration) {
@@ -81,7 +89,7 @@ Result<MigrationStatus> status(const std::string& path) {
   const SqliteConnection::Options options{
       .path = path, .access = SqliteConnection::Access::kRead, .busy_timeout_ms = kBusyTimeout_ms};
   CARNET_TRY(connection, SqliteConnection::open(options));
-  CARNET_TRY(version, read_version(*connection));
+  CARNET_TRY(version, read_version_once(*connection));
   return MigrationStatus{.current = version, .latest = kLatest};
 }
 
@@ -93,7 +101,7 @@ Result<MigrationStatus> migrate(const std::string& path) {
                                           .access = SqliteConnection::Access::kMigrate,
                                           .busy_timeout_ms = kBusyTimeout_ms};
   CARNET_TRY(connection, SqliteConnection::open(options));
-  CARNET_TRY(version, read_version(*connection));
+  CARNET_TRY(version, read_version_once(*connection));
   for (bool more = version < kLatest; more;) {
     CARNET_TRY(moved, migrate_once(*connection));
     more = moved;
