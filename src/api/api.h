@@ -34,7 +34,7 @@ struct ApiDependencies {
   service::Idempotency& idempotency;
   const web::Pages& pages;
   const Secret& pepper;                   // cursors are authenticated by a key derived from it
-  service::ScanWorker* worker = nullptr;  // woken after a scan was submitted; may be absent
+  service::ScanWorker* worker = nullptr;  // for /metrics; may be absent
 };
 
 struct ApiOptions {

@@ -64,7 +64,6 @@ Task<Answer> create_scan(Site& site, Call& call) {
   CARNET_CO_TRY(request, decode_scan_request(call.request.body));
   CARNET_CO_TRY(submitted, co_await site.deps.scans.submit(call.actor, std::move(request)));
   site.metrics.scan_submitted();
-  if (site.deps.worker != nullptr) site.deps.worker->wake();
   const boost::json::object body{
       {"status", "running"}, {"scanId", submitted.id.str()}, {"summary", submitted.summary}};
   Response response = json_response(body, 202);

@@ -7,6 +7,7 @@
 #include <boost/json.hpp>
 
 #include "base/json.h"
+#include "service/json_fields.h"
 #include "service/tenant_json.h"
 
 namespace carnet::service {
@@ -63,27 +64,6 @@ bj::array to_array(const std::vector<std::string>& items) {
   bj::array out;
   for (const std::string& item : items) out.emplace_back(item);
   return out;
-}
-
-std::vector<std::string> texts(const bj::object& object, std::string_view name) {
-  std::vector<std::string> out;
-  const bj::value* value = object.if_contains(name);
-  if (value == nullptr || !value->is_array()) return out;
-  for (const bj::value& item : value->as_array())
-    if (item.is_string()) out.emplace_back(item.as_string());
-  return out;
-}
-
-std::optional<double> number(const bj::object& object, std::string_view name) {
-  const bj::value* value = object.if_contains(name);
-  if (value == nullptr || !value->is_number()) return std::nullopt;
-  return value->to_number<double>();
-}
-
-std::string text_of(const bj::object& object, std::string_view name) {
-  const bj::value* value = object.if_contains(name);
-  if (value == nullptr || !value->is_string()) return {};
-  return std::string(value->as_string());
 }
 
 enum class Verdict { kFine, kNotAttested, kDenied };

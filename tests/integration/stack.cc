@@ -94,7 +94,7 @@ Stack::Stack(StackOptions given)
       dialer(net::make_guarded_dialer(*resolver, policy, clock)),
       db(open_database()),
       tenancy(db, clock, random, pepper, {.default_rate_per_minute = 300}),
-      scans(db, clock, random, policy, {}),
+      scans(db, clock, random, policy, {.on_queued = [this] { worker->wake(); }}),
       sharing(db, clock, random, pepper),
       idempotency(db, clock, random, pepper) {
   worker = std::make_unique<service::ScanWorker>(
