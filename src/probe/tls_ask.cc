@@ -48,7 +48,7 @@ KeyExchangeForm key_exchange_form(std::uint16_t suite) {
 }
 
 Task<HelloAnswer> ask(Wire& wire, HelloSpec spec) {
-  auto channel = co_await wire.open();
+  auto channel = co_await wire.open_tls();
   if (!channel) {
     HelloAnswer out;
     out.kind = Kind::kNoConnection;

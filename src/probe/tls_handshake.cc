@@ -243,7 +243,7 @@ Task<HandshakeResult> HandshakeClient::run(Wire& wire, Certificates certificates
 Task<HandshakeResult> HandshakeClient::attempt(Wire& wire, Certificates certificates,
                                                bool alpn) const {
   HandshakeResult out;
-  auto channel = co_await wire.open();
+  auto channel = co_await wire.open_tls();
   if (!channel) {
     out.failure = channel.error().public_detail;
     co_return out;

@@ -90,6 +90,16 @@ Task<Result<Channel>> Wire::open() {
   co_return channel;
 }
 
+Task<Result<Channel>> Wire::open_tls() {
+  auto channel = co_await open();
+  if (!channel || preamble_ == nullptr) co_return channel;
+  const auto ready = co_await preamble_->run(*channel->connection, channel->deadline);
+  if (!ready) co_return tl::unexpected(ready.error());
+  channel->deadline =
+      std::min(services_.clock.steady_now() + services_.limits.handshake, target_deadline_);
+  co_return channel;
+}
+
 Task<void> run_all(std::vector<Task<void>> tasks) {
   if (tasks.empty()) co_return;
   const auto executor = co_await asio::this_coro::executor;

@@ -33,6 +33,19 @@ struct Channel {
   SteadyTime deadline;
 };
 
+// What an endpoint's protocol says before its first TLS byte: the dialogue that ends with the
+// server's go-ahead for STARTTLS. One object serves all connections of an endpoint, several at
+// once; it lives as long as the Wire and runs on the same strand.
+class Preamble {
+ public:
+  virtual ~Preamble() = default;
+  // Speaks on a fresh connection until the next byte may be a ClientHello. Nothing that the server
+  // sent before that may be left for TLS: the preamble reads, judges and drops it. An error's
+  // public_detail is the phrase for people ("the server does not offer STARTTLS").
+  [[nodiscard]] virtual Task<Result<void>> run(net::Connection& connection,
+                                               SteadyTime deadline) = 0;
+};
+
 class Wire {
  public:
   Wire(const Services& services, std::string host, std::uint16_t port, SteadyTime target_deadline)
@@ -44,8 +57,13 @@ class Wire {
   // Resolves and connects to the first address that answers; the connection is kept for the first
   // open(). The error's public_detail is the unreached_reason.
   [[nodiscard]] Task<Result<void>> reach();
-  // A fresh connection to the address that reach() found.
+  // A fresh connection to the address that reach() found, nothing said on it.
   [[nodiscard]] Task<Result<Channel>> open();
+  // The one way to a connection for TLS: open(), then the preamble if there is one. The channel's
+  // deadline counts from the end of the preamble, which has as much time for itself.
+  [[nodiscard]] Task<Result<Channel>> open_tls();
+  // Every open_tls() from here on begins with it; null (as at first) for implicit TLS.
+  void set_preamble(Preamble* preamble) { preamble_ = preamble; }
 
   [[nodiscard]] const std::string& host() const { return host_; }
   [[nodiscard]] std::uint16_t port() const { return port_; }
@@ -66,6 +84,7 @@ class Wire {
   SteadyTime target_deadline_;
   net::IpAddress address_;
   std::optional<Channel> first_;
+  Preamble* preamble_ = nullptr;
   int connections_ = 0;
 };
 
