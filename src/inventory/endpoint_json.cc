@@ -19,6 +19,10 @@ bj::array findings_json(const std::vector<Finding>& findings) {
   return array;
 }
 
+void put_text(bj::object& json, std::string_view key, const std::string& text) {
+  if (!text.empty()) json[key] = text;
+}
+
 bj::object certificate_json(const Certificate& certificate) {
   bj::object json;
   json["chain"] = certificate.chain;
@@ -34,12 +38,27 @@ bj::object certificate_json(const Certificate& certificate) {
   json["curve"] = certificate.curve;
   json["signatureAlgorithm"] = certificate.signature_algorithm;
   json["sha256"] = certificate.sha256;
+  // Most certificates have none of these.
+  put_text(json, "signatureParameters", certificate.signature_parameters);
+  put_text(json, "altKeyAlgorithm", certificate.alt_key_algorithm);
+  put_text(json, "altSignatureAlgorithm", certificate.alt_signature_algorithm);
+  put_text(json, "spkiSha256", certificate.spki_sha256);
+  if (!certificate.findings.empty()) json["findings"] = findings_json(certificate.findings);
   return json;
+}
+
+bj::array certificates_json(const std::vector<Certificate>& certificates) {
+  bj::array array;
+  array.reserve(certificates.size());
+  for (const Certificate& certificate : certificates) {
+    array.push_back(certificate_json(certificate));
+  }
+  return array;
 }
 
 bj::object tls_json(const TlsObservation& tls) {
   bj::object json;
-  bj::array versions, groups, suites, certificates;
+  bj::array versions, groups, suites;
   for (const TlsVersionSupport& version : tls.versions) {
     versions.push_back({{"version", version.version}, {"state", to_string(version.state)}});
   }
@@ -54,9 +73,6 @@ bj::object tls_json(const TlsObservation& tls) {
                       {"name", suite.name},
                       {"codepoint", codepoint_text(suite.codepoint)}});
   }
-  for (const Certificate& certificate : tls.certificates) {
-    certificates.push_back(certificate_json(certificate));
-  }
   json["versions"] = std::move(versions);
   json["groups"] = std::move(groups);
   json["serverOrder"] = tls.server_order ? bj::value(*tls.server_order) : bj::value(nullptr);
@@ -70,7 +86,7 @@ bj::object tls_json(const TlsObservation& tls) {
                             {"cipherSuite", proof.cipher_suite},
                             {"signatureScheme", proof.signature_scheme},
                             {"clientHelloBytes", proof.client_hello_bytes}};
-  json["certificates"] = std::move(certificates);
+  json["certificates"] = certificates_json(tls.certificates);
   json["findings"] = findings_json(tls.findings);
   json["serverName"] = tls.server_name;
   json["alpn"] = tls.alpn;
@@ -87,11 +103,90 @@ bj::object ssh_json(const SshObservation& ssh) {
   json["macs"] = to_json_array(ssh.macs);
   bj::array keys;
   for (const SshHostKey& key : ssh.host_keys) {
-    keys.push_back({{"type", key.type}, {"bits", key.bits}, {"fingerprint", key.fingerprint}});
+    bj::object row{{"type", key.type}, {"bits", key.bits}, {"fingerprint", key.fingerprint}};
+    if (key.signed_by) {
+      row["signedBy"] = {{"type", key.signed_by->type},
+                         {"bits", key.signed_by->bits},
+                         {"fingerprint", key.signed_by->fingerprint}};
+    }
+    keys.push_back(std::move(row));
   }
   json["hostKeys"] = std::move(keys);
   json["strictKex"] = ssh.strict_kex;
   json["findings"] = findings_json(ssh.findings);
+  bj::array post_quantum;
+  for (const SshPqKex& kex : ssh.post_quantum_kex) {
+    post_quantum.push_back(
+        {{"name", kex.name}, {"kind", kex.kind}, {"state", to_string(kex.state)}});
+  }
+  json["postQuantumKex"] = std::move(post_quantum);
+  json["compression"] = to_json_array(ssh.compression);
+  return json;
+}
+
+bj::object starttls_json(const StarttlsObservation& starttls) {
+  bj::object json;
+  json["state"] = starttls.state;
+  json["greeting"] = starttls.greeting;
+  json["findings"] = findings_json(starttls.findings);
+  return json;
+}
+
+bj::object jwks_json(const JwksObservation& jwks) {
+  bj::array keys;
+  for (const JwksKey& key : jwks.keys) {
+    bj::object row;
+    row["kid"] = key.kid;
+    row["kty"] = key.kty;
+    row["alg"] = key.alg;
+    row["crv"] = key.crv;
+    row["bits"] = key.bits;
+    row["use"] = key.use;
+    row["algorithm"] = key.algorithm;
+    row["thumbprint"] = key.thumbprint;
+    row["certificates"] = certificates_json(key.certificates);
+    keys.push_back(std::move(row));
+  }
+  bj::object json;
+  json["url"] = jwks.url;
+  json["keys"] = std::move(keys);
+  json["findings"] = findings_json(jwks.findings);
+  return json;
+}
+
+bj::object file_entry_json(const FileEntry& entry) {
+  bj::object json;
+  json["kind"] = entry.kind;
+  json["format"] = entry.format;
+  json["line"] = entry.line;
+  json["offset"] = entry.offset;
+  json["label"] = entry.label;
+  json["algorithm"] = entry.algorithm;
+  json["bits"] = entry.bits;
+  json["curve"] = entry.curve;
+  json["signatureAlgorithm"] = entry.signature_algorithm;
+  json["fingerprint"] = entry.fingerprint;
+  if (entry.certificate >= 0) json["certificate"] = entry.certificate;
+  return json;
+}
+
+bj::object file_json(const FileObservation& file) {
+  bj::array entries, errors;
+  for (const FileEntry& entry : file.entries) entries.push_back(file_entry_json(entry));
+  for (const FileError& error : file.errors) {
+    errors.push_back({{"line", error.line},
+                      {"offset", error.offset},
+                      {"code", error.code},
+                      {"detail", error.detail}});
+  }
+  bj::object json;
+  json["name"] = file.name;
+  json["format"] = file.format;
+  json["bytes"] = file.bytes;
+  json["entries"] = std::move(entries);
+  json["certificates"] = certificates_json(file.certificates);
+  json["errors"] = std::move(errors);
+  json["findings"] = findings_json(file.findings);
   return json;
 }
 
@@ -130,6 +225,11 @@ Certificate read_certificate(JsonReader& reader, const bj::object& json) {
   certificate.curve = reader.text(json, "curve");
   certificate.signature_algorithm = reader.text(json, "signatureAlgorithm");
   certificate.sha256 = reader.text(json, "sha256");
+  certificate.signature_parameters = reader.text(json, "signatureParameters");
+  certificate.alt_key_algorithm = reader.text(json, "altKeyAlgorithm");
+  certificate.alt_signature_algorithm = reader.text(json, "altSignatureAlgorithm");
+  certificate.spki_sha256 = reader.text(json, "spkiSha256");
+  certificate.findings = read_findings(reader, json);
   return certificate;
 }
 
@@ -179,13 +279,90 @@ SshObservation read_ssh(JsonReader& reader, const bj::object& json) {
   ssh.ciphers = reader.texts(json, "ciphers");
   ssh.macs = reader.texts(json, "macs");
   reader.objects(json, "hostKeys", [&](const bj::object& row) {
-    ssh.host_keys.push_back({.type = reader.text(row, "type"),
-                             .bits = reader.small(row, "bits"),
-                             .fingerprint = reader.text(row, "fingerprint")});
+    SshHostKey key{.type = reader.text(row, "type"),
+                   .bits = reader.small(row, "bits"),
+                   .fingerprint = reader.text(row, "fingerprint")};
+    if (const bj::object* signer = reader.object(row, "signedBy")) {
+      key.signed_by = SshSigner{.type = reader.text(*signer, "type"),
+                                .bits = reader.small(*signer, "bits"),
+                                .fingerprint = reader.text(*signer, "fingerprint")};
+    }
+    ssh.host_keys.push_back(std::move(key));
   });
   ssh.strict_kex = reader.boolean(json, "strictKex");
   ssh.findings = read_findings(reader, json);
+  reader.objects(json, "postQuantumKex", [&](const bj::object& row) {
+    ssh.post_quantum_kex.push_back({.name = reader.text(row, "name"),
+                                    .kind = reader.text(row, "kind"),
+                                    .state = read_support(reader, row)});
+  });
+  ssh.compression = reader.texts(json, "compression");
   return ssh;
+}
+
+StarttlsObservation read_starttls(JsonReader& reader, const bj::object& json) {
+  return {.state = reader.text(json, "state"),
+          .greeting = reader.text(json, "greeting"),
+          .findings = read_findings(reader, json)};
+}
+
+JwksObservation read_jwks(JsonReader& reader, const bj::object& json) {
+  JwksObservation jwks;
+  jwks.url = reader.text(json, "url");
+  reader.objects(json, "keys", [&](const bj::object& row) {
+    JwksKey key;
+    key.kid = reader.text(row, "kid");
+    key.kty = reader.text(row, "kty");
+    key.alg = reader.text(row, "alg");
+    key.crv = reader.text(row, "crv");
+    key.bits = reader.small(row, "bits");
+    key.use = reader.text(row, "use");
+    key.algorithm = reader.text(row, "algorithm");
+    key.thumbprint = reader.text(row, "thumbprint");
+    reader.objects(row, "certificates", [&](const bj::object& certificate) {
+      key.certificates.push_back(read_certificate(reader, certificate));
+    });
+    jwks.keys.push_back(std::move(key));
+  });
+  jwks.findings = read_findings(reader, json);
+  return jwks;
+}
+
+FileEntry read_file_entry(JsonReader& reader, const bj::object& json) {
+  FileEntry entry;
+  entry.kind = reader.text(json, "kind");
+  entry.format = reader.text(json, "format");
+  entry.line = reader.small(json, "line");
+  entry.offset = reader.integer(json, "offset");
+  entry.label = reader.text(json, "label");
+  entry.algorithm = reader.text(json, "algorithm");
+  entry.bits = reader.small(json, "bits");
+  entry.curve = reader.text(json, "curve");
+  entry.signature_algorithm = reader.text(json, "signatureAlgorithm");
+  entry.fingerprint = reader.text(json, "fingerprint");
+  if (json.contains("certificate")) entry.certificate = reader.small(json, "certificate");
+  return entry;
+}
+
+FileObservation read_file_observation(JsonReader& reader, const bj::object& json) {
+  FileObservation file;
+  file.name = reader.text(json, "name");
+  file.format = reader.text(json, "format");
+  file.bytes = reader.integer(json, "bytes");
+  reader.objects(json, "entries", [&](const bj::object& row) {
+    file.entries.push_back(read_file_entry(reader, row));
+  });
+  reader.objects(json, "certificates", [&](const bj::object& row) {
+    file.certificates.push_back(read_certificate(reader, row));
+  });
+  reader.objects(json, "errors", [&](const bj::object& row) {
+    file.errors.push_back({.line = reader.small(row, "line"),
+                           .offset = reader.integer(row, "offset"),
+                           .code = reader.text(row, "code"),
+                           .detail = reader.text(row, "detail")});
+  });
+  file.findings = read_findings(reader, json);
+  return file;
 }
 
 }  // namespace
@@ -197,12 +374,16 @@ bj::object endpoint_to_json(const Endpoint& endpoint) {
   json["port"] = endpoint.port;
   json["address"] = endpoint.address;
   json["protocol"] = endpoint.protocol;
+  put_text(json, "recognisedBy", endpoint.recognised_by);
   json["reached"] = endpoint.reached;
   if (!endpoint.reached) json["reason"] = endpoint.unreached_reason;
   json["durationMs"] = endpoint.duration_ms;
   json["connections"] = endpoint.connections;
   if (endpoint.tls) json["tls"] = tls_json(*endpoint.tls);
   if (endpoint.ssh) json["ssh"] = ssh_json(*endpoint.ssh);
+  if (endpoint.starttls) json["starttls"] = starttls_json(*endpoint.starttls);
+  if (endpoint.jwks) json["jwks"] = jwks_json(*endpoint.jwks);
+  if (endpoint.file) json["file"] = file_json(*endpoint.file);
   return json;
 }
 
@@ -214,12 +395,22 @@ Result<Endpoint> endpoint_from_json(const bj::object& json) {
   endpoint.port = reader.port(json, "port");
   endpoint.address = reader.text(json, "address");
   endpoint.protocol = reader.text(json, "protocol");
+  endpoint.recognised_by = reader.text(json, "recognisedBy");
   endpoint.reached = reader.boolean(json, "reached");
   endpoint.unreached_reason = reader.text(json, "reason");
   endpoint.duration_ms = reader.integer(json, "durationMs");
   endpoint.connections = reader.small(json, "connections");
   if (const bj::object* tls = reader.object(json, "tls")) endpoint.tls = read_tls(reader, *tls);
   if (const bj::object* ssh = reader.object(json, "ssh")) endpoint.ssh = read_ssh(reader, *ssh);
+  if (const bj::object* starttls = reader.object(json, "starttls")) {
+    endpoint.starttls = read_starttls(reader, *starttls);
+  }
+  if (const bj::object* jwks = reader.object(json, "jwks")) {
+    endpoint.jwks = read_jwks(reader, *jwks);
+  }
+  if (const bj::object* file = reader.object(json, "file")) {
+    endpoint.file = read_file_observation(reader, *file);
+  }
   if (!reader.ok()) return make_internal("endpoint JSON: member " + reader.fault());
   return endpoint;
 }

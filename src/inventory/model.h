@@ -56,7 +56,13 @@ struct Certificate {
   int key_bits = 0;                 // RSA modulus bits, EC field bits, else 0
   std::string curve;                // "P-256" for EC keys
   std::string signature_algorithm;  // registry name: "sha256WithRSAEncryption"
-  std::string sha256;               // lower-case hex of the DER
+  // RSASSA-PSS: "hash SHA-256, MGF1 SHA-256, salt 32"; "" without parameters.
+  std::string signature_parameters;
+  // Of a dual-algorithm certificate (X.509 2019 clause 9.8): registry names; "" if there is none.
+  std::string alt_key_algorithm, alt_signature_algorithm;
+  std::string sha256;             // lower-case hex of the DER
+  std::string spki_sha256;        // likewise of the SubjectPublicKeyInfo
+  std::vector<Finding> findings;  // what is odd about this certificate itself
 };
 
 // A handshake carried to the server's Finished.
@@ -82,10 +88,25 @@ struct TlsObservation {
   std::string alpn;
 };
 
+// The key of the authority that signed a host certificate (OpenSSH PROTOCOL.certkeys).
+struct SshSigner {
+  std::string type;
+  int bits = 0;
+  std::string fingerprint;
+};
+
 struct SshHostKey {
   std::string type;  // "ssh-ed25519"
   int bits = 0;
-  std::string fingerprint;  // "SHA256:…"
+  std::string fingerprint;               // "SHA256:…"; of a certificate: of the key inside it
+  std::optional<SshSigner> signed_by{};  // certificates only
+};
+
+// A post-quantum or hybrid key exchange on the server's list.
+struct SshPqKex {
+  std::string name;
+  std::string kind;                     // "hybrid" | "pq" | "experimental"
+  Support state = Support::kSupported;  // kPreferred: first in the server's order
 };
 
 struct SshObservation {
@@ -96,6 +117,68 @@ struct SshObservation {
   std::vector<SshHostKey> host_keys;
   bool strict_kex = false;
   std::vector<Finding> findings;
+  std::vector<SshPqKex> post_quantum_kex{};  // in the server's order
+  std::vector<std::string> compression{};
+};
+
+// What an endpoint that upgrades to TLS in its own protocol said before TLS.
+struct StarttlsObservation {
+  // "offered": it gave the go-ahead. "not-offered": it does not list or know the upgrade.
+  // "refused": it lists it and would not begin. "not-proven": its answers did not settle it.
+  std::string state;
+  std::string greeting;  // its first line, made printable and cut; "" if it says none
+  std::vector<Finding> findings;
+};
+
+// One key of a JSON Web Key Set. Secret members never get here.
+struct JwksKey {
+  std::string kid, kty, alg, crv, use;    // as written, bounded and cleaned; "" if absent
+  std::string algorithm;                  // registry name of the key: "RSA", "ML-DSA-65"
+  int bits = 0;                           // RSA modulus or EC field
+  std::string thumbprint;                 // RFC 7638, base64url; "" if it could not be built
+  std::vector<Certificate> certificates;  // x5c
+};
+
+struct JwksObservation {
+  std::string url;  // where the set was read; "" for a file
+  std::vector<JwksKey> keys;
+  std::vector<Finding> findings;
+};
+
+// One thing found in a file. A private key is here by its type, size and public part alone.
+struct FileEntry {
+  std::string kind;    // "certificate" | "certificate-request" | "revocation-list" | "public-key" |
+                       // "private-key" | "encrypted-private-key" | "known-host" | "algorithm" |
+                       // "protocol" | "secret"
+  std::string format;  // "PKCS #8", "SEC 1", "OpenSSH", "PKCS #7", …
+  int line = 0;        // from 1; 0: not a text file
+  std::int64_t offset = 0;  // byte in the file (or in the decoded container)
+  std::string label;        // subject, comment, alias, host: bounded and cleaned
+  std::string algorithm;    // registry name, "unknown (OID 1.2.3)", "" if it cannot be seen
+  int bits = 0;
+  std::string curve;
+  std::string signature_algorithm;  // requests and revocation lists
+  std::string fingerprint;          // "SHA256:…" of the public part; "" if it cannot be known
+  int certificate = -1;             // index into `certificates` for kind "certificate"
+};
+
+struct FileError {
+  int line = 0;             // from 1; 0: not a text file
+  std::int64_t offset = 0;  // byte
+  std::string code;         // snake_case: "bad_base64", "passphrase_needed"
+  std::string detail;       // one sentence
+};
+
+// What one file holds. Nothing of a private key but its public facts.
+struct FileObservation {
+  std::string name;    // as given: an upload's file name or a path below the walked folder
+  std::string format;  // "PEM" | "DER" | "PKCS #7" | "PKCS #12" | "JKS" | "JWKS" | "OpenSSH" |
+                       // "known_hosts" | "CSV" | "CycloneDX" …
+  std::int64_t bytes = 0;
+  std::vector<FileEntry> entries;
+  std::vector<Certificate> certificates;
+  std::vector<FileError> errors;
+  std::vector<Finding> findings;
 };
 
 struct Endpoint {
@@ -103,13 +186,20 @@ struct Endpoint {
   std::string host;
   std::uint16_t port = 0;
   std::string address;   // the address that was connected to
-  std::string protocol;  // "tls" | "ssh" | …; "" if it was never reached
+  // "tls" | "ssh" | "smtp" | "imap" … | "jwks" | "file"; "" if it was never reached
+  std::string protocol;
+  // What `protocol` rests on: "request" (the kind that was asked for), "port" (the port's own
+  // service), "greeting" (the server spoke first), "answer" (it answered a protocol's opening).
+  std::string recognised_by{};
   bool reached = false;
   std::string unreached_reason;  // "connection refused", "timed out after 3 s", …; "" if reached
   std::int64_t duration_ms = 0;
   int connections = 0;
   std::optional<TlsObservation> tls;
   std::optional<SshObservation> ssh;
+  std::optional<StarttlsObservation> starttls;
+  std::optional<JwksObservation> jwks;
+  std::optional<FileObservation> file;  // protocol "file": `host` is its name, `port` 0
 };
 
 // ---- What it means
