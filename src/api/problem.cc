@@ -35,6 +35,9 @@ ProblemKind problem_kind(ErrorCode code) {
     case ErrorCode::kShareScope:
       return {403, "share_scope", "Outside the link's scope",
               "The link does not open this document."};
+    case ErrorCode::kSharePasscodeWrong:
+      return {403, "share_passcode_wrong", "Wrong passcode",
+              "The passcode given to open the link is not the right one."};
     case ErrorCode::kNotFound:
       return {404, "not_found", "Not found",
               "There is no such path or object, or it belongs to another tenant."};
@@ -64,6 +67,9 @@ ProblemKind problem_kind(ErrorCode code) {
     case ErrorCode::kScanNotFinished:
       return {409, "scan_not_finished", "The scan has not finished",
               "Wait until the scan's status is success."};
+    case ErrorCode::kShareLimit:
+      return {409, "share_limit_reached", "Too many open links",
+              "The scan or the tenant has as many open links as it may have; revoke some."};
     case ErrorCode::kIdempotencyInProgress:
       return {409, "idempotency_in_progress", "The first request is still running",
               "A request with this Idempotency-Key is being worked on; try again shortly."};

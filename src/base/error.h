@@ -28,6 +28,7 @@ enum class ErrorCode {
   kTargetNotAuthorized,  // the tenant has not attested to this target, or it is in denied address
                          // space
   kShareScope,           // the link's scope does not cover this
+  kSharePasscodeWrong,   // the passcode of a protected link
   // 404
   kNotFound,
   kShareLinkExpired,
@@ -40,6 +41,7 @@ enum class ErrorCode {
   kRequestTimeout,
   kConflict,  // generic conflict of state
   kScanNotFinished,
+  kShareLimit,  // as many links as a scan or a tenant may have
   kIdempotencyInProgress,
   kPreconditionFailed,
   kPayloadTooLarge,

@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <iterator>
+
 #include <fmt/format.h>
 #include <sqlite3.h>
 #include <unistd.h>
@@ -13,11 +16,12 @@ struct Migration {
   int version;
   std::string_view (*sql)();
 };
-// In rising order without gaps; a migration that was released is never changed.
+// In rising order; a migration that was released is never changed.
 constexpr Migration kMigrations[] = {
     {.version = 1, .sql = embedded::file_0001_start_sql},
+    {.version = 4, .sql = embedded::file_0004_sharing_sql},
 };
-constexpr int kLatest = std::size(kMigrations);
+constexpr int kLatest = std::rbegin(kMigrations)->version;
 
 // "Crnt", in the file's header (PRAGMA application_id): a database of another program is never
 // touched.
@@ -74,7 +78,10 @@ Result<bool> migrate_once(SqliteConnection& connection) {
     if (!version) return tl::unexpected(std::move(version).error());
     return false;
   }
-  auto done = migrate_step(connection, kMigrations[*version]);
+  const auto* next =
+      std::find_if(std::begin(kMigrations), std::end(kMigrations),
+                   [&](const Migration& migration) { return migration.version > *version; });
+  auto done = migrate_step(connection, *next);
   if (done) {
     if (auto committed = connection.run("COMMIT"); !committed)
       done = tl::unexpected(std::move(committed).error());

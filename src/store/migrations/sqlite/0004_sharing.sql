@@ -1,0 +1,11 @@
+-- Tries at a link that is over, for its owner.
+ALTER TABLE shares ADD COLUMN dead_tries INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE shares ADD COLUMN last_dead_try_at INTEGER;
+
+-- Open links of a tenant, for the cap on them: those that expire after now are one range of this.
+CREATE INDEX shares_unrevoked ON shares (tenant_id, expires_at, scan_id) WHERE revoked_at IS NULL;
+
+-- What happened often within some minutes is one row: from `at` to `last_at`, `count` times.
+ALTER TABLE share_views ADD COLUMN count INTEGER NOT NULL DEFAULT 1;
+ALTER TABLE share_views ADD COLUMN last_at INTEGER NOT NULL DEFAULT 0;
+UPDATE share_views SET last_at = at;
