@@ -185,7 +185,7 @@ struct Endpoint {
   std::string id;  // "ep_1", stable for one host, port and name within a scan
   std::string host;
   std::uint16_t port = 0;
-  std::string address;   // the address that was connected to
+  std::string address;  // the address that was connected to
   // "tls" | "ssh" | "smtp" | "imap" … | "jwks" | "file"; "" if it was never reached
   std::string protocol;
   // What `protocol` rests on: "request" (the kind that was asked for), "port" (the port's own
