@@ -1,0 +1,62 @@
+#include "evidence/artifact_set.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "crypto/hash.h"
+#include "evidence/embedded.h"
+#include "evidence/report.h"
+
+namespace carnet::evidence {
+namespace {
+
+using inventory::ScanDocument;
+
+constexpr std::string_view kSampleWarning =
+    "> SAMPLE. The endpoints in this bundle are invented; nothing in it is evidence of "
+    "anything.\n\n";
+
+// The auditor's README begins with what this bundle is about; the rest is the same for all.
+std::string readme(const ScanDocument& document) {
+  std::string text = "# Evidence of scan " + document.scan_id + "\n\n";
+  if (document.sample) text += kSampleWarning;
+  text += fmt::format("Scan finished {}, judged by version {} of the method.\n\n",
+                      to_rfc3339(document.finished_at), document.judgement.method_version);
+  text += embedded::auditor_readme_md();
+  return text;
+}
+
+// Two spaces between digest and name: text mode, which every sha256sum reads.
+std::string checksums(const std::vector<BundleEntry>& entries) {
+  std::string text;
+  for (const BundleEntry& entry : entries)
+    text += fmt::format("{}  {}\n", crypto::sha256_hex(entry.bytes), entry.name);
+  return text;
+}
+
+}  // namespace
+
+Result<std::vector<NamedArtifact>> artifacts_of(const ScanDocument& document) {
+  std::vector<NamedArtifact> artifacts;
+  artifacts.push_back({std::string(kAssetsCsvName), "text/csv", assets_csv(document)});
+  artifacts.push_back({std::string(kRemediationCsvName), "text/csv", remediation_csv(document)});
+  artifacts.push_back({std::string(kReportJsonName), "application/json", report_json(document)});
+  return artifacts;
+}
+
+Result<std::string> make_bundle(const ScanDocument& document, std::vector<NamedArtifact> artifacts,
+                                std::vector<BundleEntry> extra) {
+  std::vector<BundleEntry> entries = std::move(extra);
+  for (NamedArtifact& artifact : artifacts)
+    entries.push_back({.name = std::move(artifact.name), .bytes = std::move(artifact.bytes)});
+  entries.push_back({.name = "README.md", .bytes = readme(document)});
+  entries.push_back({.name = "methodology.md", .bytes = std::string(embedded::methodology_md())});
+  entries.push_back({.name = "glossary.md", .bytes = std::string(embedded::glossary_md())});
+  const auto by_name = [](const BundleEntry& a, const BundleEntry& b) { return a.name < b.name; };
+  std::sort(entries.begin(), entries.end(), by_name);
+  entries.push_back({.name = std::string(kChecksumsName), .bytes = checksums(entries)});
+  return write_bundle(std::move(entries));
+}
+
+}  // namespace carnet::evidence
