@@ -132,7 +132,23 @@ struct Patch {
 // As it is after; nullopt if there is none. Raises the revision unless the patch is empty.
 Result<std::optional<ShareRow>> patch(Connection& db, const TenantId& tenant, const ShareId& id,
                                       const Patch& patch);
+// How many links the tenant has that are neither revoked nor expired, and how many of them lead to
+// the scan.
+struct OpenCount {
+  int of_tenant = 0;
+  int of_scan = 0;
+};
+Result<OpenCount> count_open(Connection& db, const TenantId& tenant, const ScanId& scan,
+                             Timestamp now);
+// Decides and counts one opening in one statement: false if the link is revoked, paused, expired or
+// used up at `now`.
+Result<bool> open(Connection& db, const ShareId& id, Timestamp now);
+// For a visitor whose token was found before: whatever tenant it is of. nullopt: it is gone.
+Result<std::optional<ShareRow>> find_for_visitor(Connection& db, const ShareId& id);
 Result<void> insert_view(Connection& db, const ViewRow& row);
+// Adds to an entry that stands for several; false if it is gone.
+Result<bool> extend_view(Connection& db, const ViewId& id, int more, Timestamp last_at);
+Result<void> add_dead_tries(Connection& db, const ShareId& id, int more, Timestamp last_at);
 Result<std::vector<ViewRow>> list_views(Connection& db, const ShareId& id, const Page& page);
 }  // namespace shares
 

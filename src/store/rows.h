@@ -84,14 +84,18 @@ struct ShareRow {
   KeyId created_by;
   Timestamp created_at{}, expires_at{};
   std::optional<Timestamp> revoked_at, last_viewed_at;
+  int dead_tries = 0;  // at opening it after it was over
+  std::optional<Timestamp> last_dead_try_at;
   std::string tenant_name;      // joined by find_by_public_id
   std::string tenant_settings;  // likewise; JSON text
 };
 
+// One entry of a link's access log, or `count` alike from `at` to `last_at`.
 struct ViewRow {
   ViewId id;
   ShareId share_id;
-  Timestamp at{};
+  Timestamp at{}, last_at{};
+  int count = 1;
   std::string outcome, format, visitor, user_agent;
 };
 

@@ -9,7 +9,7 @@ namespace {
   "s.recipient, s.passcode_hash, "                                                              \
   "s.max_views, s.view_count, s.paused, s.revision, s.created_by, s.created_at, s.expires_at, " \
   "s.revoked_at, "                                                                              \
-  "s.last_viewed_at"
+  "s.last_viewed_at, s.dead_tries, s.last_dead_try_at"
 #define CARNET_SELECT_SHARE "SELECT " CARNET_SHARE_COLUMNS " FROM shares s "
 
 ShareRow read(const Row& row) {
@@ -32,14 +32,16 @@ ShareRow read(const Row& row) {
           .expires_at = get_time(row, 16),
           .revoked_at = get_opt_time(row, 17),
           .last_viewed_at = get_opt_time(row, 18),
+          .dead_tries = get_int(row, 19),
+          .last_dead_try_at = get_opt_time(row, 20),
           .tenant_name = {},
           .tenant_settings = {}};
 }
 
 ShareRow read_with_tenant(const Row& row) {
   ShareRow out = read(row);
-  out.tenant_name = get_text(row, 19);
-  out.tenant_settings = get_text(row, 20);
+  out.tenant_name = get_text(row, 21);
+  out.tenant_settings = get_text(row, 22);
   return out;
 }
 
@@ -47,10 +49,12 @@ ViewRow read_view(const Row& row) {
   return {.id = get_id<ViewId>(row, 0),
           .share_id = get_id<ShareId>(row, 1),
           .at = get_time(row, 2),
-          .outcome = get_text(row, 3),
-          .format = get_text(row, 4),
-          .visitor = get_text(row, 5),
-          .user_agent = get_text(row, 6)};
+          .last_at = get_time(row, 3),
+          .count = get_int(row, 4),
+          .outcome = get_text(row, 5),
+          .format = get_text(row, 6),
+          .visitor = get_text(row, 7),
+          .user_agent = get_text(row, 8)};
 }
 
 }  // namespace
@@ -120,18 +124,57 @@ Result<std::optional<ShareRow>> patch(Connection& db, const TenantId& tenant, co
   return find(db, tenant, id);
 }
 
+Result<OpenCount> count_open(Connection& db, const TenantId& tenant, const ScanId& scan,
+                             Timestamp now) {
+  const auto read_count = [](const Row& row) {
+    return OpenCount{.of_tenant = get_int(row, 0), .of_scan = get_int(row, 1)};
+  };
+  CARNET_TRY(count, query_one(db,
+                              "SELECT count(*), COALESCE(sum(scan_id = $3), 0) FROM shares "
+                              "WHERE tenant_id = $1 AND revoked_at IS NULL AND expires_at > $2",
+                              {tenant.str(), time(now), scan.str()}, read_count));
+  return count.value_or(OpenCount{});
+}
+
+Result<bool> open(Connection& db, const ShareId& id, Timestamp now) {
+  return execute_any(db,
+                     "UPDATE shares SET view_count = view_count + 1, last_viewed_at = $2 "
+                     "WHERE id = $1 AND revoked_at IS NULL AND NOT paused AND expires_at > $2 "
+                     "AND (max_views IS NULL OR view_count < max_views)",
+                     {id.str(), time(now)});
+}
+
+Result<std::optional<ShareRow>> find_for_visitor(Connection& db, const ShareId& id) {
+  return query_one(db, CARNET_SELECT_SHARE "WHERE s.id = $1", {id.str()}, read);
+}
+
 Result<void> insert_view(Connection& db, const ViewRow& row) {
+  return execute(
+      db,
+      "INSERT INTO share_views (id, share_id, at, last_at, count, outcome, format, "
+      "visitor, user_agent) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+      {row.id.str(), row.share_id.str(), time(row.at), time(std::max(row.at, row.last_at)),
+       integer(row.count), row.outcome, row.format, row.visitor, row.user_agent});
+}
+
+Result<bool> extend_view(Connection& db, const ViewId& id, int more, Timestamp last_at) {
+  return execute_any(db,
+                     "UPDATE share_views SET count = count + $2, last_at = max(last_at, $3) "
+                     "WHERE id = $1",
+                     {id.str(), integer(more), time(last_at)});
+}
+
+Result<void> add_dead_tries(Connection& db, const ShareId& id, int more, Timestamp last_at) {
   return execute(db,
-                 "INSERT INTO share_views (id, share_id, at, outcome, format, visitor, user_agent) "
-                 "VALUES ($1, $2, $3, $4, $5, $6, $7)",
-                 {row.id.str(), row.share_id.str(), time(row.at), row.outcome, row.format,
-                  row.visitor, row.user_agent});
+                 "UPDATE shares SET dead_tries = dead_tries + $2, "
+                 "last_dead_try_at = max(COALESCE(last_dead_try_at, 0), $3) WHERE id = $1",
+                 {id.str(), integer(more), time(last_at)});
 }
 
 Result<std::vector<ViewRow>> list_views(Connection& db, const ShareId& id, const Page& page) {
   return query_all(db,
-                   "SELECT id, share_id, at, outcome, format, visitor, user_agent FROM share_views "
-                   "WHERE share_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3",
+                   "SELECT id, share_id, at, last_at, count, outcome, format, visitor, user_agent "
+                   "FROM share_views WHERE share_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3",
                    {id.str(), page_before(page), page_limit(page.limit)}, read_view);
 }
 
