@@ -22,6 +22,7 @@
 #include "crypto/ed25519.h"
 #include "crypto/mldsa.h"
 #include "evidence/key_set.h"
+#include "evidence/note.h"
 
 namespace carnet::service {
 
@@ -63,6 +64,18 @@ class SigningKeys {
  private:
   mutable std::mutex mutex_;
   SigningKeysNow now_;
+};
+
+// Signs the log's checkpoints with the log's pair. Both references must outlive it. Thread-safe.
+class LogSigner final : public evidence::Signer {
+ public:
+  LogSigner(const SigningKeys& keys, Random& random) : keys_(keys), random_(random) {}
+  // kPersistenceOff without keys.
+  [[nodiscard]] Result<evidence::HybridSignature> sign(std::string_view message) const override;
+
+ private:
+  const SigningKeys& keys_;
+  Random& random_;
 };
 
 // A new file with two new pairs, valid from `now`. kValidationFailed for a secret that is too
