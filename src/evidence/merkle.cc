@@ -49,8 +49,7 @@ MerkleHash root_of_leaves(std::span<const MerkleHash> leaves) {
 }
 
 bool verify_inclusion(const InclusionProof& proof, const MerkleHash& leaf, const MerkleHash& root) {
-  if (proof.index >= proof.size || proof.size > kTreeSizeMax ||
-      proof.path.size() > kProofHashesMax)
+  if (proof.index >= proof.size || proof.size > kTreeSizeMax || proof.path.size() > kProofHashesMax)
     return false;
   Walk walk{.at = proof.index, .last = proof.size - 1};
   MerkleHash hash = leaf;

@@ -13,7 +13,7 @@
 namespace carnet::evidence {
 namespace {
 
-constexpr std::size_t kTilePathCharsMax = 64;  // limit: internal
+constexpr std::size_t kTilePathCharsMax = 64;                       // limit: internal
 constexpr std::uint64_t kTileIndexMax = kTreeSizeMax / kTileWidth;  // limit: internal
 
 // Whole text as a number; leading zeros are allowed, signs are not.
@@ -100,8 +100,9 @@ class TiledTree {
     const int width = tile_width(id, size_);
     CARNET_TRY(bytes, tiles_(id, width));
     if (width == 0 || bytes.size() < static_cast<std::size_t>(width) * kMerkleHashBytes)
-      return make_internal(fmt::format("log: tile {}/{} has {} bytes, the tree of {} needs {} hashes",
-                                       id.level, id.index, bytes.size(), size_, width));
+      return make_internal(
+          fmt::format("log: tile {}/{} has {} bytes, the tree of {} needs {} hashes", id.level,
+                      id.index, bytes.size(), size_, width));
     cache_.emplace_back(id, std::move(bytes));
     return std::string_view(cache_.back().second);
   }
@@ -169,7 +170,8 @@ Result<MerkleHash> root_at(const TileReader& tiles, std::uint64_t size) {
 Result<InclusionProof> prove_inclusion(const TileReader& tiles, std::uint64_t index,
                                        std::uint64_t size) {
   if (index >= size || size > kTreeSizeMax)
-    return bad_size("size", fmt::format("must be {} or more, so that the tree has the entry", index + 1));
+    return bad_size("size",
+                    fmt::format("must be {} or more, so that the tree has the entry", index + 1));
   TiledTree tree(tiles, size);
   InclusionProof proof{.index = index, .size = size, .path = {}};
   std::uint64_t begin = 0;
