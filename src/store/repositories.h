@@ -173,4 +173,37 @@ Result<std::vector<AuditRow>> list(Connection& db, std::string_view tenant, cons
                                    const Page& page);
 }  // namespace audit
 
+// The transparency log (service/transparency.h). Hashes and digests are 32 raw bytes, sizes and
+// positions below 2^63.
+namespace tlog {
+Result<std::optional<LogHeadRow>> head(Connection& db);  // nullopt: the log has no name yet
+// Gives the log its name, unless it has one; gives the head that is there after.
+Result<LogHeadRow> begin(Connection& db, std::string_view origin);
+// False if the log is not of size `expected` any more.
+Result<bool> advance(Connection& db, std::int64_t expected, const LogHeadRow& head);
+
+Result<std::optional<LogEntryRow>> find_entry(Connection& db, std::string_view digest);
+Result<void> insert_entry(Connection& db, const LogEntryRow& row);
+// The digests of at most `count` entries from `first` on.
+Result<std::vector<std::string>> digests(Connection& db, std::int64_t first, int count);
+
+struct TileKey {
+  int level = 0;
+  std::int64_t position = 0;
+};
+Result<std::optional<std::string>> find_tile(Connection& db, const TileKey& tile);
+// Makes the tile or grows it; what it holds already must stand at the beginning of `hashes`.
+Result<void> put_tile(Connection& db, const TileKey& tile, std::string_view hashes);
+
+Result<std::optional<LogCheckpointRow>> find_checkpoint(Connection& db, std::int64_t size);
+// Keeps the first of a size; gives the one that is there after.
+Result<LogCheckpointRow> keep_checkpoint(Connection& db, const LogCheckpointRow& row);
+
+// Keeps the newest of a size and witness; false if one as new is there. The checkpoint must exist.
+Result<bool> put_cosignature(Connection& db, const LogCosignatureRow& row);
+Result<std::vector<LogCosignatureRow>> cosignatures(Connection& db, std::int64_t size);
+// Of the largest size that this witness signed.
+Result<std::optional<LogCosignatureRow>> last_cosignature(Connection& db, std::string_view witness);
+}  // namespace tlog
+
 }  // namespace carnet::store

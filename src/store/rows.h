@@ -114,6 +114,31 @@ struct AuditRow {
   std::string detail = "{}";  // JSON text
 };
 
+struct LogHeadRow {
+  std::string origin;
+  std::int64_t size = 0;
+  std::string frontier;  // evidence::Frontier::bytes()
+};
+
+struct LogEntryRow {
+  std::int64_t position = 0;
+  std::string digest;
+  Timestamp at{};
+};
+
+struct LogCheckpointRow {
+  std::int64_t size = 0;
+  std::string root, note;
+  Timestamp at{};
+};
+
+struct LogCosignatureRow {
+  std::int64_t size = 0;
+  std::string witness, line;
+  std::int64_t time_s = 0;  // what the witness signed
+  Timestamp received_at{};
+};
+
 // One page of a list that is newest first: rows with id < `before` (empty: from the newest), at
 // most `limit`.
 struct Page {

@@ -19,6 +19,7 @@ struct Migration {
 // In rising order; a migration that was released is never changed.
 constexpr Migration kMigrations[] = {
     {.version = 1, .sql = embedded::file_0001_start_sql},
+    {.version = 2, .sql = embedded::file_0002_transparency_log_sql},
     {.version = 4, .sql = embedded::file_0004_sharing_sql},
 };
 constexpr int kLatest = std::rbegin(kMigrations)->version;
