@@ -1,6 +1,6 @@
 #pragma once
-// Reads X.509 certificates (RFC 5280) into inventory::Certificate. The system's OpenSSL takes the
-// structure apart, but it knows no post-quantum keys, so AlgorithmIdentifier and
+// Reads X.509 certificates (RFC 5280) into inventory::Certificate. The system's OpenSSL checks the
+// structure, but it knows no post-quantum keys, so AlgorithmIdentifier and
 // SubjectPublicKeyInfo are read by their OIDs and never through EVP_PKEY. Pure functions,
 // thread-safe. Bounds: 256 KiB a certificate, 500 alternative names, 1 KiB a text.
 
