@@ -81,6 +81,10 @@ ProblemKind problem_kind(ErrorCode code) {
     case ErrorCode::kUnsupportedMediaType:
       return {415, "unsupported_media_type", "Unsupported media type",
               "Bodies are application/json in UTF-8."};
+    case ErrorCode::kRangeNotSatisfiable:
+      return {416, "range_not_satisfiable", "Range not satisfiable",
+              "The Range header asks for bytes behind the end; Content-Range says how many there "
+              "are."};
     case ErrorCode::kValidationFailed:
       return {422, "validation_failed", "Validation failed", "Each bad field is named in errors."};
     case ErrorCode::kIdempotencyKeyReused:

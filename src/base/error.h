@@ -35,7 +35,7 @@ enum class ErrorCode {
   kShareLinkRevoked,
   kShareLinkExhausted,
   kShareLinkPaused,
-  // 405, 406, 408, 409, 412, 413, 415
+  // 405, 406, 408, 409, 412, 413, 415, 416
   kMethodNotAllowed,
   kNotAcceptable,
   kRequestTimeout,
@@ -46,6 +46,7 @@ enum class ErrorCode {
   kPreconditionFailed,
   kPayloadTooLarge,
   kUnsupportedMediaType,
+  kRangeNotSatisfiable,
   // 422
   kValidationFailed,      // see Error::fields
   kIdempotencyKeyReused,  // same Idempotency-Key, other body
