@@ -27,14 +27,6 @@ std::string readme(const ScanDocument& document) {
   return text;
 }
 
-// Two spaces between digest and name: text mode, which every sha256sum reads.
-std::string checksums(const std::vector<BundleEntry>& entries) {
-  std::string text;
-  for (const BundleEntry& entry : entries)
-    text += fmt::format("{}  {}\n", crypto::sha256_hex(entry.bytes), entry.name);
-  return text;
-}
-
 }  // namespace
 
 Result<std::vector<NamedArtifact>> artifacts_of(const ScanDocument& document) {
@@ -45,18 +37,35 @@ Result<std::vector<NamedArtifact>> artifacts_of(const ScanDocument& document) {
   return artifacts;
 }
 
+std::vector<NamedArtifact> guide_of(const ScanDocument& document) {
+  return {{"README.md", "text/markdown", readme(document)},
+          {"glossary.md", "text/markdown", std::string(embedded::glossary_md())},
+          {"methodology.md", "text/markdown", std::string(embedded::methodology_md())}};
+}
+
+// Two spaces between digest and name: text mode, which every sha256sum reads.
+std::string checksums_of(const std::vector<BundleEntry>& entries) {
+  std::string text;
+  for (const BundleEntry& entry : entries)
+    text += fmt::format("{}  {}\n", crypto::sha256_hex(entry.bytes), entry.name);
+  return text;
+}
+
+Result<std::string> bundle_of(std::vector<BundleEntry> entries) {
+  const auto by_name = [](const BundleEntry& a, const BundleEntry& b) { return a.name < b.name; };
+  std::sort(entries.begin(), entries.end(), by_name);
+  entries.push_back({.name = std::string(kChecksumsName), .bytes = checksums_of(entries)});
+  return write_bundle(std::move(entries));
+}
+
 Result<std::string> make_bundle(const ScanDocument& document, std::vector<NamedArtifact> artifacts,
                                 std::vector<BundleEntry> extra) {
   std::vector<BundleEntry> entries = std::move(extra);
   for (NamedArtifact& artifact : artifacts)
     entries.push_back({.name = std::move(artifact.name), .bytes = std::move(artifact.bytes)});
-  entries.push_back({.name = "README.md", .bytes = readme(document)});
-  entries.push_back({.name = "methodology.md", .bytes = std::string(embedded::methodology_md())});
-  entries.push_back({.name = "glossary.md", .bytes = std::string(embedded::glossary_md())});
-  const auto by_name = [](const BundleEntry& a, const BundleEntry& b) { return a.name < b.name; };
-  std::sort(entries.begin(), entries.end(), by_name);
-  entries.push_back({.name = std::string(kChecksumsName), .bytes = checksums(entries)});
-  return write_bundle(std::move(entries));
+  for (NamedArtifact& guide : guide_of(document))
+    entries.push_back({.name = std::move(guide.name), .bytes = std::move(guide.bytes)});
+  return bundle_of(std::move(entries));
 }
 
 }  // namespace carnet::evidence
