@@ -48,8 +48,14 @@ class Transparency {
   [[nodiscard]] Result<LogEntry> append(store::Connection& connection,
                                         const crypto::Digest256& envelope) const;
 
-  // The name of the log: the stored one, else the option's.
-  [[nodiscard]] Task<Result<std::string>> origin();
+  // Where the server learns its own address after the log was made: Options::origin, before the
+  // first other call.
+  void set_origin(std::string origin);
+  // The name of the log: the stored one, else the option's. A point read.
+  [[nodiscard]] Result<std::string> origin();
+  // No signing is begun any more, and none is under way when it returns. Call it after the database
+  // was stopped and before the io_contexts of waiting coroutines are destroyed.
+  void stop();
 
   // A published checkpoint: the note as it is served, our two signature lines and then the
   // witnesses'.
