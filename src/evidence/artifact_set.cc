@@ -27,6 +27,14 @@ std::string readme(const ScanDocument& document) {
   return text;
 }
 
+// Two spaces between digest and name: text mode, which every sha256sum reads.
+std::string checksums_of(const std::vector<BundleEntry>& entries) {
+  std::string text;
+  for (const BundleEntry& entry : entries)
+    text += fmt::format("{}  {}\n", crypto::sha256_hex(entry.bytes), entry.name);
+  return text;
+}
+
 }  // namespace
 
 Result<std::vector<NamedArtifact>> artifacts_of(const ScanDocument& document) {
@@ -41,14 +49,6 @@ std::vector<NamedArtifact> guide_of(const ScanDocument& document) {
   return {{"README.md", "text/markdown", readme(document)},
           {"glossary.md", "text/markdown", std::string(embedded::glossary_md())},
           {"methodology.md", "text/markdown", std::string(embedded::methodology_md())}};
-}
-
-// Two spaces between digest and name: text mode, which every sha256sum reads.
-std::string checksums_of(const std::vector<BundleEntry>& entries) {
-  std::string text;
-  for (const BundleEntry& entry : entries)
-    text += fmt::format("{}  {}\n", crypto::sha256_hex(entry.bytes), entry.name);
-  return text;
 }
 
 Result<std::string> bundle_of(std::vector<BundleEntry> entries) {

@@ -41,8 +41,6 @@ struct NamedArtifact {
 // A bundle of exactly these entries and SHA256SUMS over all of them in the form that `sha256sum
 // --check` reads. kInternal if two entries share a name.
 [[nodiscard]] Result<std::string> bundle_of(std::vector<BundleEntry> entries);
-// The text of SHA256SUMS for these entries, which are in the order of their names.
-[[nodiscard]] std::string checksums_of(const std::vector<BundleEntry>& entries);
 
 // The bundle: `artifacts` (as artifacts_of() gave them), README.md, methodology.md and glossary.md
 // for the auditor, `extra` (a passport, keys, a log proof …), and SHA256SUMS over all of them in

@@ -20,6 +20,7 @@ struct Migration {
 constexpr Migration kMigrations[] = {
     {.version = 1, .sql = embedded::file_0001_start_sql},
     {.version = 2, .sql = embedded::file_0002_transparency_log_sql},
+    {.version = 3, .sql = embedded::file_0003_passports_sql},
     {.version = 4, .sql = embedded::file_0004_sharing_sql},
 };
 constexpr int kLatest = std::rbegin(kMigrations)->version;
