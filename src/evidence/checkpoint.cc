@@ -111,11 +111,11 @@ Result<Checkpoint> parse_checkpoint(std::string_view text) {
   return Checkpoint{.origin = std::string(*origin), .size = *size, .root = *root};
 }
 
-Result<std::string> sign_checkpoint(const Checkpoint& checkpoint, const Signer& signer) {
+Result<SignedCheckpoint> sign_checkpoint(const Checkpoint& checkpoint, const Signer& signer) {
   Note note{.text = to_string(checkpoint), .signatures = {}};
   CARNET_TRY(signature, signer.sign(note.text));
   const TrustedLogKey key{.ed25519 = signature.ed25519_key, .mldsa65 = signature.mldsa65_key};
-  const KeyPair keys = log_keys(checkpoint.origin, key);
+  KeyPair keys = log_keys(checkpoint.origin, key);
   note.signatures.push_back(
       {.name = checkpoint.origin,
        .key_id = keys.ed25519.id(),
@@ -123,7 +123,9 @@ Result<std::string> sign_checkpoint(const Checkpoint& checkpoint, const Signer& 
   note.signatures.push_back({.name = checkpoint.origin,
                              .key_id = keys.mldsa65.id(),
                              .signature = std::move(signature.mldsa65)});
-  return to_string(note);
+  return SignedCheckpoint{.note = to_string(note),
+                          .ed25519 = std::move(keys.ed25519),
+                          .mldsa65 = std::move(keys.mldsa65)};
 }
 
 Result<Checkpoint> open_checkpoint(std::string_view note_text,

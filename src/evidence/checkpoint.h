@@ -31,9 +31,13 @@ struct Checkpoint {
 // write none.
 [[nodiscard]] Result<Checkpoint> parse_checkpoint(std::string_view text);
 
-// The note: text and both signature lines.
-[[nodiscard]] Result<std::string> sign_checkpoint(const Checkpoint& checkpoint,
-                                                  const Signer& signer);
+// The note, text and both signature lines, and the keys that verify them, ML-DSA-65 last.
+struct SignedCheckpoint {
+  std::string note;
+  NoteKey ed25519, mldsa65;
+};
+[[nodiscard]] Result<SignedCheckpoint> sign_checkpoint(const Checkpoint& checkpoint,
+                                                       const Signer& signer);
 
 // A key pair that the verifier trusts, from the published set or --keys, never from the document.
 struct TrustedLogKey {

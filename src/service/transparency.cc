@@ -3,14 +3,12 @@
 #include <algorithm>
 
 #include <fmt/format.h>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/thread_pool.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <boost/json.hpp>
 
 #include "base/json.h"
 #include "service/audit.h"
 #include "service/fields.h"
+#include "service/work_threads.h"
 #include "store/repositories.h"
 
 namespace carnet::service {
@@ -102,10 +100,8 @@ struct Transparency::State {
                                                       std::uint64_t size) const;
   [[nodiscard]] Result<Checkpoint> head_at(std::optional<std::uint64_t> wanted) const;
   [[nodiscard]] Result<Published> publish(std::optional<std::uint64_t> wanted) const;
-  [[nodiscard]] Task<Result<Published>> publish_there(std::optional<std::uint64_t> wanted) const;
   [[nodiscard]] Task<Result<Published>> published(std::optional<std::uint64_t> wanted);
   [[nodiscard]] Result<Accepted> take(const std::string& text, const std::string& request_id) const;
-  [[nodiscard]] Task<Result<Accepted>> take_there(std::string text, std::string request_id) const;
   [[nodiscard]] Result<Accepted> keep(const Checkpoint& checkpoint,
                                       std::vector<store::LogCosignatureRow> rows,
                                       const std::string& request_id) const;
@@ -118,7 +114,7 @@ struct Transparency::State {
   Options options;
   // One thread: of many who ask for a checkpoint that is not there yet, the first has it signed and
   // the others find it.
-  mutable boost::asio::thread_pool pool{1};
+  WorkThreads threads{{.threads = 1}};
 };
 
 // The published checkpoint of a size, with the lines of the witnesses that are configured now.
@@ -132,6 +128,7 @@ Result<std::optional<Transparency::Published>> Transparency::State::find(Connect
       .origin = head ? head->origin : options.origin, .size = size, .root = hash_of(row->root)};
   out.at = row->at;
   out.note = std::move(row->note);
+  out.keys = std::move(row->keys);
   if (!options.witnesses.empty()) {
     CARNET_TRY(rows, tlog::cosignatures(connection, sql(size)));
     for (const NoteKey& key : options.witnesses)
@@ -175,11 +172,13 @@ Result<Transparency::Published> Transparency::State::publish(
   if (known) return *std::move(known);
   if (!evidence::is_key_name(checkpoint.origin))
     return make_internal("log: the origin is no key name");
-  CARNET_TRY(note, evidence::sign_checkpoint(checkpoint, signer));
-  const store::LogCheckpointRow row{.size = sql(checkpoint.size),
-                                    .root = std::string(as_text(checkpoint.root)),
-                                    .note = std::move(note),
-                                    .at = clock.now()};
+  CARNET_TRY(made, evidence::sign_checkpoint(checkpoint, signer));
+  const store::LogCheckpointRow row{
+      .size = sql(checkpoint.size),
+      .root = std::string(as_text(checkpoint.root)),
+      .note = std::move(made.note),
+      .keys = to_vkey(made.ed25519) + '\n' + to_vkey(made.mldsa65) + '\n',
+      .at = clock.now()};
   Found out;
   const auto work = [&](Connection& connection) -> Result<void> {
     CARNET_TRY(head, tlog::begin(connection, checkpoint.origin));
@@ -199,11 +198,6 @@ Result<Transparency::Published> Transparency::State::publish(
   return *std::move(out);
 }
 
-Task<Result<Transparency::Published>> Transparency::State::publish_there(
-    std::optional<std::uint64_t> wanted) const {
-  co_return publish(wanted);
-}
-
 Task<Result<Transparency::Published>> Transparency::State::published(
     std::optional<std::uint64_t> wanted) {
   using Found = std::optional<Published>;
@@ -217,8 +211,10 @@ Task<Result<Transparency::Published>> Transparency::State::published(
   CARNET_CO_TRY(known, db.point_read<Found>(look));
   if (known) co_return *std::move(known);
   // Without a size it is the newest by the time that it is signed, which may be a larger one.
-  Task<Result<Published>> publishing = publish_there(wanted);
-  co_return co_await boost::asio::co_spawn(pool, std::move(publishing), boost::asio::use_awaitable);
+  Result<Published> out = make_internal("log: no checkpoint was made");
+  const auto job = [this, wanted, &out] { out = publish(wanted); };
+  CARNET_CO_TRY_VOID(co_await threads.run(job));
+  co_return out;
 }
 
 Transparency::Transparency(store::Database& db, const Clock& clock, Random& random, const Log& log,
@@ -229,10 +225,7 @@ Transparency::~Transparency() = default;
 
 void Transparency::set_origin(std::string origin) { state_->options.origin = std::move(origin); }
 
-void Transparency::stop() {
-  state_->pool.stop();
-  state_->pool.join();
-}
+void Transparency::stop() { state_->threads.stop(); }
 
 Result<LogEntry> Transparency::append(Connection& connection,
                                       const crypto::Digest256& envelope) const {
@@ -363,14 +356,12 @@ Task<Result<std::vector<Transparency::Witness>>> Transparency::witnesses() {
 
 Task<Result<Transparency::Accepted>> Transparency::cosign(std::string checkpoint,
                                                           std::string request_id) {
-  Task<Result<Accepted>> taking = state_->take_there(std::move(checkpoint), std::move(request_id));
-  co_return co_await boost::asio::co_spawn(state_->pool, std::move(taking),
-                                           boost::asio::use_awaitable);
-}
-
-Task<Result<Transparency::Accepted>> Transparency::State::take_there(std::string text,
-                                                                     std::string request_id) const {
-  co_return take(text, request_id);
+  Result<Accepted> out = make_internal("log: no cosignature was looked at");
+  const auto job = [this, &checkpoint, &request_id, &out] {
+    out = state_->take(checkpoint, request_id);
+  };
+  CARNET_CO_TRY_VOID(co_await state_->threads.run(job));
+  co_return out;
 }
 
 // Checks in the order that gives away nothing to strangers: who signed comes before whether the

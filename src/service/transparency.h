@@ -63,6 +63,7 @@ class Transparency {
     evidence::Checkpoint checkpoint;
     Timestamp at{};            // when it was signed
     std::string note;          // text and our signatures; never changes
+    std::string keys;          // the verifier keys (vkeys) of our signatures, a line each
     std::string cosignatures;  // the lines of witnesses so far; "" if none
   };
   // Of the newest size; signed and stored first where there is none yet.

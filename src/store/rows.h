@@ -128,7 +128,7 @@ struct LogEntryRow {
 
 struct LogCheckpointRow {
   std::int64_t size = 0;
-  std::string root, note;
+  std::string root, note, keys;
   Timestamp at{};
 };
 

@@ -16,7 +16,8 @@ LogCheckpointRow read_checkpoint(const Row& row) {
   return {.size = row.integer(0),
           .root = std::string(row.blob(1)),
           .note = get_text(row, 2),
-          .at = get_time(row, 3)};
+          .keys = get_text(row, 3),
+          .at = get_time(row, 4)};
 }
 
 LogCosignatureRow read_cosignature(const Row& row) {
@@ -80,15 +81,15 @@ Result<void> put_tile(Connection& db, const TileKey& tile, std::string_view hash
 }
 
 Result<std::optional<LogCheckpointRow>> find_checkpoint(Connection& db, std::int64_t size) {
-  return query_one(db, "SELECT size, root, note, at FROM log_checkpoints WHERE size = $1", {size},
-                   read_checkpoint);
+  return query_one(db, "SELECT size, root, note, keys, at FROM log_checkpoints WHERE size = $1",
+                   {size}, read_checkpoint);
 }
 
 Result<LogCheckpointRow> keep_checkpoint(Connection& db, const LogCheckpointRow& row) {
   CARNET_TRY_VOID(execute(db,
-                          "INSERT INTO log_checkpoints (size, root, note, at) "
-                          "VALUES ($1, $2, $3, $4) ON CONFLICT (size) DO NOTHING",
-                          {row.size, BlobView{row.root}, row.note, time(row.at)}));
+                          "INSERT INTO log_checkpoints (size, root, note, keys, at) "
+                          "VALUES ($1, $2, $3, $4, $5) ON CONFLICT (size) DO NOTHING",
+                          {row.size, BlobView{row.root}, row.note, row.keys, time(row.at)}));
   CARNET_TRY(kept, find_checkpoint(db, row.size));
   if (!kept) return make_internal("log: a checkpoint is missing after it was kept");
   return *std::move(kept);

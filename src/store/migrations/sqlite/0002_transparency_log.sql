@@ -28,6 +28,7 @@ CREATE TABLE log_checkpoints (
   size INTEGER PRIMARY KEY,
   root BLOB NOT NULL,
   note TEXT NOT NULL,                         -- text and our signatures
+  keys TEXT NOT NULL,                         -- the verifier keys of those, a line each
   at   INTEGER NOT NULL
 ) STRICT;
 
