@@ -50,17 +50,39 @@ const std::vector<ArtifactFormat>& available_formats() {
   return kFormats;
 }
 
-Result<Artifact> make_artifact(const inventory::ScanDocument& document, ArtifactFormat format) {
+Artifact artifact_head(std::string_view scan_id, ArtifactFormat format) {
+  struct Words {
+    std::string_view content_type, ending;
+  };
+  const auto words = [format]() -> Words {
+    switch (format) {
+      case ArtifactFormat::kJson:
+        return {.content_type = "application/json", .ending = ".json"};
+      case ArtifactFormat::kCsv:
+        return {.content_type = "text/csv; charset=utf-8", .ending = ".csv"};
+      case ArtifactFormat::kPdf:
+        return {.content_type = "application/pdf", .ending = ".pdf"};
+      case ArtifactFormat::kCbom:
+        return {.content_type = "application/vnd.cyclonedx+json", .ending = ".cdx.json"};
+      case ArtifactFormat::kSarif:
+        return {.content_type = "application/sarif+json", .ending = ".sarif"};
+      case ArtifactFormat::kBundle:
+        return {.content_type = "application/zip", .ending = ".zip"};
+    }
+  }();
   Artifact artifact;
+  artifact.content_type = words.content_type;
+  artifact.filename = "carnet-report-" + std::string(scan_id) + std::string(words.ending);
+  return artifact;
+}
+
+Result<Artifact> make_artifact(const inventory::ScanDocument& document, ArtifactFormat format) {
+  Artifact artifact = artifact_head(document.scan_id, format);
   switch (format) {
     case ArtifactFormat::kJson:
-      artifact.content_type = "application/json";
-      artifact.filename = "carnet-report-" + document.scan_id + ".json";
       artifact.bytes = evidence::report_json(document);
       break;
     case ArtifactFormat::kCsv:
-      artifact.content_type = "text/csv; charset=utf-8";
-      artifact.filename = "carnet-report-" + document.scan_id + ".csv";
       artifact.bytes = evidence::assets_csv(document);
       break;
     case ArtifactFormat::kPdf:

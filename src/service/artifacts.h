@@ -26,6 +26,9 @@ struct Artifact {
   std::string sha256;  // hex, also the ETag
 };
 
+// Content type and file name of a format, without bytes.
+[[nodiscard]] Artifact artifact_head(std::string_view scan_id, ArtifactFormat format);
+
 // kValidationFailed ("format") for one that this release cannot make yet, naming those it can.
 [[nodiscard]] Result<Artifact> make_artifact(const inventory::ScanDocument& document,
                                              ArtifactFormat format);

@@ -4,6 +4,7 @@
 #include <exception>
 
 #include <fmt/format.h>
+#include <boost/asio/bind_executor.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -38,6 +39,14 @@ Task<inventory::ScanDocument> judge_there(DocumentHead head,
                                           std::vector<inventory::Endpoint> endpoints) {
   co_return judge_scan(std::move(head), std::move(endpoints));
 }
+
+Task<Result<PassportDraftPtr>> draft_there(
+    Passports& passports, std::shared_ptr<const inventory::ScanDocument> document) {
+  co_return passports.draft(std::move(document));
+}
+
+// How the final transaction ended.
+enum class Recorded { kDone, kLeaseLost, kChainMoved };
 
 Task<FinalRows> rows_there(std::shared_ptr<const inventory::ScanDocument> document) {
   co_return final_rows(*document);
@@ -426,7 +435,39 @@ Task<void> ScanRun::conclude() {
   }
 }
 
-// Result, assets, inventory, state and last event in one transaction, only while the lease is ours.
+Task<PassportDraftPtr> ScanRun::draft_passport(
+    std::shared_ptr<const inventory::ScanDocument> document) {
+  Passports* const passports = context_.options.passports;
+  if (passports == nullptr || ending_ != Ending::kComplete) co_return nullptr;
+  std::optional<Result<PassportDraftPtr>> out;
+  const auto done = [&out, this](std::exception_ptr error, Result<PassportDraftPtr> made) {
+    if (error) made = make_internal(what_of(error));
+    out.emplace(std::move(made));
+    wake_.poke();
+  };
+  const boost::asio::any_io_executor strand = co_await boost::asio::this_coro::executor;
+  Task<Result<PassportDraftPtr>> drafting = draft_there(*passports, std::move(document));
+  boost::asio::co_spawn(context_.work, std::move(drafting),
+                        boost::asio::bind_executor(strand, done));
+  // The files of a large scan take longer than a lease.
+  while (!out) {
+    const std::uint64_t seen = wake_.generation();
+    if (out) break;
+    co_await wake_.wait(seen, context_.options.tick);
+    const bool renew = context_.clock.now() - lease_began_ >= context_.options.lease / 3;
+    if (renew && ending_ != Ending::kLost) static_cast<void>(co_await flush());
+  }
+  if (*out) co_return std::move(**out);
+  // The result counts for more than its passport.
+  const Error& error = out->error();
+  context_.log.error("passport_not_made",
+                     {{"scan", row_.id.str()},
+                      {"error", error.internal.empty() ? error.public_detail : error.internal}});
+  co_return nullptr;
+}
+
+// Result, assets, inventory, state, last event, passport and its entry in the log in one
+// transaction, only while the lease is ours.
 Task<Result<bool>> ScanRun::record(inventory::ScanDocument document, store::scans::Finish finish) {
   store::EventRow last = finished_event(&document);
   // Nobody else appends to a running scan's timeline, so the next number is known before it is
@@ -435,29 +476,46 @@ Task<Result<bool>> ScanRun::record(inventory::ScanDocument document, store::scan
   for (const store::EventRow& event : events_) document.timeline.push_back(timeline_event(event));
   document.timeline.push_back(timeline_event(last));
   const bool keep = ending_ == Ending::kComplete || !endpoints_.empty();
-  Task<FinalRows> making =
-      rows_there(std::make_shared<const inventory::ScanDocument>(std::move(document)));
+  const auto whole = std::make_shared<const inventory::ScanDocument>(std::move(document));
+  Task<FinalRows> making = rows_there(whole);
   FinalRows made =
       co_await boost::asio::co_spawn(context_.work, std::move(making), boost::asio::use_awaitable);
   const auto rows = std::make_shared<const FinalRows>(std::move(made));
+  const PassportDraftPtr draft = co_await draft_passport(whole);
 
-  const auto work = [this, rows, finish, last,
-                     keep](store::Connection& connection) -> Result<bool> {
-    CARNET_TRY(ours, store::scans::finish(connection, row_.id, owner_, finish));
-    if (!ours) return false;
-    if (keep) {
-      CARNET_TRY_VOID(store::scans::put_result(connection, row_.id, rows->result, rows->sha256));
-      CARNET_TRY_VOID(store::scans::put_assets(connection, row_.tenant_id, row_.id, rows->assets));
-      if (!row_.sample)
-        CARNET_TRY_VOID(
-            store::scans::mark_latest(connection, row_.tenant_id, row_.id, rows->reached));
+  for (;;) {
+    SignedPassportPtr passport;
+    if (draft) {
+      CARNET_CO_TRY(fresh, co_await context_.options.passports->sign(row_.tenant_id, row_.id, draft,
+                                                                     context_.work));
+      passport = std::move(fresh);
     }
-    CARNET_TRY(seq, store::scans::append_event(connection, row_.id, last));
-    if (seq != last.seq)
-      return make_internal("timeline: another wrote to it while the lease was held");
-    return true;
-  };
-  co_return co_await context_.db.write<bool>(work);
+    const auto work = [this, rows, finish, last, keep, draft,
+                       passport](store::Connection& connection) -> Result<Recorded> {
+      if (passport) {
+        CARNET_TRY(next, Passports::still_next(connection, *passport));
+        if (!next) return Recorded::kChainMoved;
+      }
+      CARNET_TRY(ours, store::scans::finish(connection, row_.id, owner_, finish));
+      if (!ours) return Recorded::kLeaseLost;
+      if (keep) {
+        CARNET_TRY_VOID(store::scans::put_result(connection, row_.id, rows->result, rows->sha256));
+        CARNET_TRY_VOID(
+            store::scans::put_assets(connection, row_.tenant_id, row_.id, rows->assets));
+        if (!row_.sample)
+          CARNET_TRY_VOID(
+              store::scans::mark_latest(connection, row_.tenant_id, row_.id, rows->reached));
+      }
+      if (passport)
+        CARNET_TRY_VOID(context_.options.passports->store(connection, *draft, *passport));
+      CARNET_TRY(seq, store::scans::append_event(connection, row_.id, last));
+      if (seq != last.seq)
+        return make_internal("timeline: another wrote to it while the lease was held");
+      return Recorded::kDone;
+    };
+    CARNET_CO_TRY(recorded, co_await context_.db.write<Recorded>(work));
+    if (recorded != Recorded::kChainMoved) co_return recorded == Recorded::kDone;
+  }
 }
 
 // The result cannot be stored and trying again would not help: say so in the row, without the

@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "probe/engine.h"
+#include "service/passports.h"
 #include "service/scan_document.h"
 #include "service/scan_request.h"
 #include "service/scans.h"
@@ -57,6 +58,10 @@ class ScanRun : public std::enable_shared_from_this<ScanRun> {
   [[nodiscard]] Task<void> give_up(std::string detail);
   [[nodiscard]] Task<Result<bool>> record(inventory::ScanDocument document,
                                           store::scans::Finish finish);
+  // What a scan that ended in success is signed with; null where there is nothing to sign or it
+  // failed. Keeps the lease meanwhile.
+  [[nodiscard]] Task<PassportDraftPtr> draft_passport(
+      std::shared_ptr<const inventory::ScanDocument> document);
   [[nodiscard]] Task<bool> pause_before_retry(int attempt);
 
   void took_endpoint(inventory::Endpoint endpoint);

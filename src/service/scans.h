@@ -32,6 +32,8 @@
 
 namespace carnet::service {
 
+class Passports;
+
 // "quick" "standard" "deep"
 [[nodiscard]] std::string_view to_string(inventory::Profile profile);
 [[nodiscard]] std::optional<inventory::Profile> parse_profile(std::string_view text);
@@ -70,6 +72,7 @@ class Scans {
     ScanSignals* signals =
         nullptr;  // shared with the worker of this process; without it, events are polled
     std::function<void()> on_queued;  // ScanWorker::wake
+    Passports* passports = nullptr;   // where the files are that were signed
   };
   Scans(store::Database& db, const Clock& clock, Random& random, const net::AddressPolicy& policy,
         Options options);
@@ -139,6 +142,7 @@ class ScanWorker {
     int attempts_max = 5;
     std::chrono::milliseconds tick{500};  // how soon a running scan notices that it was cancelled
     ScanSignals* signals = nullptr;       // poked when a timeline grows
+    Passports* passports = nullptr;       // makes one of every scan that ends in success
   };
   ScanWorker(store::Database& db, const Clock& clock, Random& random, const Log& log,
              net::Dialer& dialer, probe::EngineLimits limits, Options options);
