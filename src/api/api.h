@@ -18,6 +18,7 @@
 #include "service/scans.h"
 #include "service/sharing.h"
 #include "service/tenancy.h"
+#include "service/transparency.h"
 #include "store/database.h"
 #include "web/pages.h"
 
@@ -35,6 +36,7 @@ struct ApiDependencies {
   const web::Pages& pages;
   const Secret& pepper;                   // cursors are authenticated by a key derived from it
   service::ScanWorker* worker = nullptr;  // for /metrics; may be absent
+  service::Transparency* transparency = nullptr;  // without it the log's routes answer 503
 };
 
 struct ApiOptions {
@@ -44,6 +46,7 @@ struct ApiOptions {
   std::string security_contact;  // for security.txt: "mailto:…" or "https://…"; "" = /docs
   std::vector<std::string> cors_origins;  // "https://app.example.org"; empty: CORS is closed
   int public_rate_per_minute = 60;        // per address on /r/; 0 = no limit
+  int log_rate_per_minute = 600;          // per address on the log; 0 = no limit
   int failed_auth_per_minute = 30;        // per address
   bool access_log = true;                 // one "request" line per answer
 };

@@ -7,6 +7,7 @@
 
 #include "base/json.h"
 #include "base/text.h"
+#include "evidence/note.h"
 #include "net/target.h"
 
 namespace carnet::api {
@@ -371,6 +372,17 @@ Result<service::NewShare> decode_new_share(std::string_view text) {
   members.done();
   if (!errors.empty()) return errors.take();
   return out;
+}
+
+Result<std::string> decode_cosigned(std::string_view text) {
+  CARNET_TRY(body, Body::parse(text));
+  service::FieldErrors errors;
+  Members members(body.object(), errors);
+  members.required("checkpoint");
+  const auto note = members.text("checkpoint", {.min = 1, .max = evidence::kNoteBytesMax});
+  members.done();
+  if (!errors.empty()) return errors.take();
+  return note.value_or("");
 }
 
 Result<SharePatch> decode_share_patch(std::string_view text) {

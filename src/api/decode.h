@@ -78,6 +78,9 @@ struct SharePatch {
 };
 [[nodiscard]] Result<SharePatch> decode_share_patch(std::string_view body);
 
+// The cosigned checkpoint of a witness.
+[[nodiscard]] Result<std::string> decode_cosigned(std::string_view body);
+
 // The value of a query parameter as a whole number; `fallback` if it is absent.
 [[nodiscard]] Result<int> query_integer(const Request& request, std::string_view name, int min,
                                         int max, int fallback);

@@ -71,6 +71,15 @@ Task<Answer> list_share_views(Site&, Call&);
 Task<Answer> get_link(Site&, Call&);
 Task<Answer> get_link_report(Site&, Call&);
 
+// handlers_transparency.cc
+Task<Answer> get_log_root(Site&, Call&);
+Task<Answer> get_log_consistency(Site&, Call&);
+Task<Answer> get_log_inclusion(Site&, Call&);
+Task<Answer> list_witnesses(Site&, Call&);
+Task<Answer> add_cosignature(Site&, Call&);
+Task<Answer> get_log_checkpoint(Site&, Call&);
+Answer get_log_tile(Site&, Call&);
+
 // ---- Shared by them (handlers_support.cc)
 // ---------------------------------------------------------------------------
 

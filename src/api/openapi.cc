@@ -32,7 +32,10 @@ std::vector<int> error_statuses(const Route& route) {
                      kind == Access::Kind::kPlatformOrLoopback;
   if (keyed) out.insert(out.end(), {401, 403});
   if (kind == Access::Kind::kLink && route.path.ends_with("report")) out.push_back(403);
-  if (route.path.find('{') != std::string_view::npos) out.push_back(404);
+  if (route.operation_id == "transparency.cosign") out.push_back(403);
+  if (route.path.find('{') != std::string_view::npos ||
+      route.operation_id == "transparency.inclusion")
+    out.push_back(404);
   out.push_back(406);
   if (route.method != Method::kGet) out.push_back(409);
   if (route.method == Method::kPut || route.method == Method::kPatch) out.push_back(412);
@@ -147,6 +150,7 @@ bj::array parameters_of(const Route& route) {
 bj::array security_of(const Route& route) {
   switch (route.access.kind()) {
     case Access::Kind::kPublic:
+    case Access::Kind::kLog:
     case Access::Kind::kLink:
       return {};
     case Access::Kind::kTenant:
@@ -223,7 +227,7 @@ bj::object security_schemes() {
 }
 
 bj::array tags() {
-  constexpr std::array<std::pair<std::string_view, std::string_view>, 9> kTags = {{
+  constexpr std::array<std::pair<std::string_view, std::string_view>, 10> kTags = {{
       {"service", "Whether it runs"},
       {"docs", "About this interface"},
       {"admin", "Tenants and keys, for the platform's operator"},
@@ -233,6 +237,7 @@ bj::array tags() {
       {"knowledge", "What the judgement rests on"},
       {"shares", "Share links, for their owner"},
       {"links", "Share links, for their visitor"},
+      {"transparency", "The log of what was signed, for monitors and witnesses"},
   }};
   bj::array out;
   for (const auto& [name, description] : kTags)

@@ -58,10 +58,10 @@ tl::unexpected<Error> no_such_link() {
                     "This link does not work. Check that it was copied whole.");
 }
 
-Result<void> limit_visitor(Site& site, Call& call) {
-  if (site.options.public_rate_per_minute <= 0) return {};
-  const std::string name = "link " + address_bucket(call.request.peer);
-  const Verdict verdict = site.limiter.take(name, Rate{site.options.public_rate_per_minute});
+Result<void> limit_address(Site& site, const Call& call, std::string_view what, int per_minute) {
+  if (per_minute <= 0) return {};
+  const std::string name = std::string(what) + ' ' + address_bucket(call.request.peer);
+  const Verdict verdict = site.limiter.take(name, Rate{per_minute});
   if (verdict.allowed) return {};
   Error error{.code = ErrorCode::kRateLimited,
               .public_detail = "There were too many requests from this address; wait a moment.",
@@ -69,6 +69,10 @@ Result<void> limit_visitor(Site& site, Call& call) {
               .fields = {},
               .retry_after_s = verdict.retry_after_s};
   return tl::unexpected(std::move(error));
+}
+
+Result<void> limit_visitor(Site& site, const Call& call) {
+  return limit_address(site, call, "link", site.options.public_rate_per_minute);
 }
 
 Result<void> find_route(Site& site, Call& call) {
@@ -93,6 +97,8 @@ Result<void> check_body(Site&, Call& call) {
 
 Result<void> check_allowance(Site& site, Call& call) {
   if (call.route().access.kind() == Access::Kind::kLink) return limit_visitor(site, call);
+  if (call.route().access.kind() == Access::Kind::kLog)
+    return limit_address(site, call, "log", site.options.log_rate_per_minute);
   if (call.actor.key.empty()) return {};
   call.allowance =
       site.limiter.take(call.actor.key.str(), Rate{call.rate_per_minute}, call.route().rate_cost);

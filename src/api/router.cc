@@ -6,11 +6,13 @@ namespace carnet::api {
 struct Router::Node {
   std::vector<std::pair<std::string_view, std::unique_ptr<Node>>> children;  // literal segments
   std::unique_ptr<Node> any;                                                 // {parameter}
+  bool takes_rest = false;                                                   // {…_path}
   std::vector<const Route*> routes;
 
   Node& child(std::string_view segment) {
     if (segment.starts_with('{')) {
       if (!any) any = std::make_unique<Node>();
+      any->takes_rest = segment.ends_with("_path}");
       return *any;
     }
     for (auto& [name, node] : children)
@@ -22,6 +24,7 @@ struct Router::Node {
 std::string_view Access::word() const {
   switch (kind_) {
     case Kind::kPublic:
+    case Kind::kLog:
       return "public";
     case Kind::kLink:
       return "link";
@@ -80,7 +83,9 @@ Router::Match Router::find(Method method, std::string_view path) const {
     if (next == nullptr && node->any && !segment.empty()) {
       next = node->any.get();
       CARNET_CHECK(params < kParamsMax);
-      match.params[params++] = segment;
+      match.params[params] = segment;
+      if (next->takes_rest) match.params[params] += std::exchange(path, {});
+      ++params;
     }
     if (next == nullptr) return match;
     node = next;

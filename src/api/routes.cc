@@ -76,6 +76,7 @@ constexpr Route write(const Write& w) {
 }
 
 constexpr Access kOpen = Access::open();
+constexpr Access kLog = Access::log();
 constexpr Access kLink = Access::link();
 constexpr Access kViewer = Access::viewer();
 constexpr Access kOperator = Access::operator_role();
@@ -184,6 +185,26 @@ constexpr Route kRoutes[] = {
     read({"/r/{token}/report", "link.report", kLink, "links", "Report",
           "Download the report behind a link", get_link_report, "format",
           "application/json, text/csv"}),
+
+    read({"/pqc/transparency/root", "transparency.root", kLog, "transparency", "LogRoot",
+          "The log's signed root, the newest or of an earlier size", get_log_root, "log_size"}),
+    read({"/pqc/transparency/consistency", "transparency.consistency", kLog, "transparency",
+          "LogConsistency", "That the log only grew between two sizes", get_log_consistency,
+          "from_size,to_size"}),
+    read({"/pqc/transparency/inclusion", "transparency.inclusion", kLog, "transparency",
+          "LogInclusion", "That a signed envelope is in the log", get_log_inclusion,
+          "hash,log_size"}),
+    read({"/pqc/transparency/witnesses", "transparency.witnesses", kLog, "transparency",
+          "LogWitnesses", "Who cosigns the log, and what each signed last", list_witnesses}),
+    write({kPost, "/pqc/transparency/witness", "transparency.cosign", kLog, "transparency",
+           "CosignedCheckpoint", "AcceptedCosignature", 200,
+           "Hand in a cosignature, as a configured witness", add_cosignature}),
+    read({"/log/checkpoint", "log.checkpoint", kLog, "transparency", "",
+          "The newest checkpoint as a signed note (C2SP tlog-checkpoint)", get_log_checkpoint, "",
+          "text/plain; charset=utf-8"}),
+    read({"/log/tile/{tile_path}", "log.tile", kLog, "transparency", "",
+          "A tile of hashes or a bundle of entries (C2SP tlog-tiles)", get_log_tile, "",
+          "application/octet-stream"}),
 };
 
 static_assert(!std::is_default_constructible_v<Access>, "a row without a role must not compile");

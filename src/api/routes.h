@@ -23,9 +23,11 @@ struct Call;
 // Who may call a route. There is no default, so a row without one does not compile.
 class Access {
  public:
-  enum class Kind { kPublic, kLink, kTenant, kPlatform, kPlatformOrLoopback };
+  enum class Kind { kPublic, kLog, kLink, kTenant, kPlatform, kPlatformOrLoopback };
   Access() = delete;
   static constexpr Access open() { return Access(Kind::kPublic, store::Role::kViewer); }
+  // The transparency log: no key, but a limit per address of its own.
+  static constexpr Access log() { return Access(Kind::kLog, store::Role::kViewer); }
   // A share link: no key, but a limit per address and the headers of docs/sharing.md.
   static constexpr Access link() { return Access(Kind::kLink, store::Role::kViewer); }
   static constexpr Access viewer() { return Access(Kind::kTenant, store::Role::kViewer); }
@@ -90,7 +92,8 @@ struct Route {
 
 [[nodiscard]] std::span<const Route> all_routes();
 
-// Finds the row for a path, whose segments it decodes once.
+// Finds the row for a path, whose segments it decodes once. A parameter at the end of a row whose
+// name ends in "_path" takes all segments that are left, with their slashes.
 class Router {
  public:
   explicit Router(std::span<const Route> routes);
