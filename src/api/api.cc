@@ -11,6 +11,7 @@ Site::Site(ApiDependencies dependencies, ApiOptions given)
       options(std::move(given)),
       router(all_routes()),
       limiter(deps.clock),
+      tries(deps.clock),
       metrics(all_routes()),
       cursors(deps.pepper),
       request_ids(deps.random),

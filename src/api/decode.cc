@@ -5,6 +5,7 @@
 
 #include <boost/json.hpp>
 
+#include "api/routes.h"
 #include "base/json.h"
 #include "base/text.h"
 #include "evidence/note.h"
@@ -297,6 +298,8 @@ Result<service::Settings> decode_settings(std::string_view text) {
   out.retention_days = members.integer("retentionDays", 1, 3650);
   out.alert_score_drop = members.number("alertScoreDrop", 0, 100);
   out.branding_name = members.text("brandingName", {}).value_or("");
+  out.visitor_addresses =
+      members.one_of("visitorAddresses", {"hash", "truncated"}).value_or(out.visitor_addresses);
   members.done();
   if (!errors.empty()) return errors.take();
   return out;
@@ -367,11 +370,24 @@ Result<service::NewShare> decode_new_share(std::string_view text) {
   out.label = members.text("label", {}).value_or("");
   out.scope = members.one_of("scope", {"report", "bundle", "passport"}).value_or(out.scope);
   out.recipient = members.text("recipient", {}).value_or("");
-  members.not_yet("passcode");
-  members.not_yet("maxViews");
+  if (auto passcode = members.text("passcode", {.min = 8, .max = 128}))
+    out.passcode = Secret(std::move(*passcode));
+  out.max_views = members.integer("maxViews", 1, 10000);
   members.done();
   if (!errors.empty()) return errors.take();
   return out;
+}
+
+Result<std::optional<Secret>> decode_open_link(std::string_view text) {
+  CARNET_TRY(body, Body::parse(trim_ascii(text).empty() ? std::string_view("{}") : text));
+  service::FieldErrors errors;
+  Members members(body.object(), errors);
+  // Says nothing about how long a passcode is: a wrong length is a wrong passcode.
+  auto passcode = members.text("passcode", {.min = 0, .max = kIgnoredBodyMax});
+  members.done();
+  if (!errors.empty()) return errors.take();
+  if (!passcode) return std::optional<Secret>{};
+  return std::optional<Secret>(Secret(std::move(*passcode)));
 }
 
 Result<std::string> decode_cosigned(std::string_view text) {

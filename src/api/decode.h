@@ -68,6 +68,8 @@ class Members {
 [[nodiscard]] Result<service::Settings> decode_settings(std::string_view body);
 [[nodiscard]] Result<service::AuthorizedTargets> decode_authorized_targets(std::string_view body);
 [[nodiscard]] Result<service::ScanRequest> decode_scan_request(std::string_view body);
+// The passcode in the body of opening a link; the body may be left out.
+[[nodiscard]] Result<std::optional<Secret>> decode_open_link(std::string_view text);
 [[nodiscard]] Result<service::NewShare> decode_new_share(
     std::string_view body);  // "" is a body without members
 

@@ -107,6 +107,8 @@ bj::object share_json(const store::ShareRow& row, Timestamp now) {
           {"maxViews", or_null(row.max_views)},
           {"viewCount", row.view_count},
           {"lastViewedAt", time_or_null(row.last_viewed_at)},
+          {"deadTries", row.dead_tries},
+          {"lastDeadTryAt", time_or_null(row.last_dead_try_at)},
           {"paused", row.paused},
           {"createdBy", row.created_by.str()},
           {"createdAt", to_rfc3339(row.created_at)},
@@ -115,8 +117,10 @@ bj::object share_json(const store::ShareRow& row, Timestamp now) {
 }
 
 bj::object view_json(const store::ViewRow& row) {
-  return {{"id", row.id.str()},   {"at", to_rfc3339(row.at)}, {"outcome", row.outcome},
-          {"format", row.format}, {"visitor", row.visitor},   {"userAgent", row.user_agent}};
+  return {
+      {"id", row.id.str()},     {"at", to_rfc3339(row.at)},   {"lastAt", to_rfc3339(row.last_at)},
+      {"count", row.count},     {"outcome", row.outcome},     {"format", row.format},
+      {"visitor", row.visitor}, {"userAgent", row.user_agent}};
 }
 
 bj::object audit_json(const store::AuditRow& row) {
@@ -139,7 +143,8 @@ bj::object settings_json(const service::Settings& settings) {
             {"yearsToQDay", or_null(settings.years_to_qday)}}},
           {"retentionDays", or_null(settings.retention_days)},
           {"alertScoreDrop", or_null(settings.alert_score_drop)},
-          {"brandingName", settings.branding_name}};
+          {"brandingName", settings.branding_name},
+          {"visitorAddresses", settings.visitor_addresses}};
 }
 
 bj::object authorized_targets_json(const service::AuthorizedTargets& targets) {

@@ -69,6 +69,7 @@ Task<Answer> list_share_views(Site&, Call&);
 
 // handlers_link.cc
 Task<Answer> get_link(Site&, Call&);
+Task<Answer> open_link(Site&, Call&);  // handlers_link_open.cc
 Task<Answer> get_link_report(Site&, Call&);
 
 // handlers_transparency.cc
@@ -127,8 +128,25 @@ template <class IdType>
 // what it names.
 [[nodiscard]] Result<void> check_if_match(const Call& call, const Response& current);
 
-// Content-Disposition and ETag of an artifact, and its bytes.
-[[nodiscard]] Response artifact_response(service::Artifact artifact);
+// An artifact with its name, ETag and digests; the part of it that a Range header asks for (206),
+// or 416 (file_response.cc).
+[[nodiscard]] Response file_response(const Site& site, const Call& call,
+                                     std::shared_ptr<const service::Artifact> artifact);
+// Whether If-None-Match names the artifact: the answer will be 304.
+[[nodiscard]] bool is_unchanged(const Call& call, const service::Artifact& artifact);
+
+// ---- For handlers below /r/{token} (handlers_link_open.cc)
+// ----------------------------------------------------------------
+
+[[nodiscard]] service::Visitor visitor_of(const Call& call);
+// The link of the path with what the visitor presents for it. Errors: those of Sharing::resolve().
+[[nodiscard]] Result<service::OpenLink> find_link(Site& site, const Call& call,
+                                                  const service::Visitor& visitor);
+// The same; kShareSessionNeeded if it has to be opened first.
+[[nodiscard]] Result<service::OpenLink> entered_link(Site& site, const Call& call,
+                                                     const service::Visitor& visitor);
+[[nodiscard]] web::OpenPage open_page_of(const Call& call, const service::OpenLink& link);
+
 // The format parameter; kValidationFailed naming it, kNotAcceptable if Accept excludes what it
 // gives.
 [[nodiscard]] Result<service::ArtifactFormat> format_param(const Call& call);

@@ -68,11 +68,32 @@ std::string link_json(const Site& site, const service::OpenLink& link, std::stri
 
 }  // namespace
 
+namespace {
+
+// What a protected link tells before it is opened: no word of the scan or of whose it is.
+Response closed_door(const Site& site, const Call& call, const service::OpenLink& link) {
+  Response response;
+  if (call.media_type == "text/html") {
+    response.content_type = "text/html; charset=utf-8";
+    response.body = site.deps.pages.open(open_page_of(call, link), site.deps.clock.now());
+    return response;
+  }
+  const boost::json::object body{{"scope", link.share.scope},
+                                 {"protected", true},
+                                 {"expiresAt", to_rfc3339(link.share.expires_at)}};
+  return json_response(body);
+}
+
+}  // namespace
+
 Task<Answer> get_link(Site& site, Call& call) {
   const std::string& token = call.param(0);
-  CARNET_CO_TRY(link, site.deps.sharing.resolve(token));
-  CARNET_CO_TRY(overview, co_await site.deps.sharing.overview(link));
+  const service::Visitor visitor = visitor_of(call);
+  CARNET_CO_TRY(link, find_link(site, call, visitor));
   const bool html = call.media_type == "text/html";
+  if (!link.session_until) site.deps.sharing.note_preview(link, html ? "html" : "json", visitor);
+  if (!link.entered()) co_return closed_door(site, call, link);
+  CARNET_CO_TRY(overview, co_await site.deps.sharing.overview(link));
   CARNET_CO_TRY(fragment, co_await fragment_of(site, link.share.scan_id, overview));
   Response response;
   if (!html) {
@@ -93,19 +114,20 @@ Task<Answer> get_link(Site& site, Call& call) {
 }
 
 Task<Answer> get_link_report(Site& site, Call& call) {
-  CARNET_CO_TRY(link, site.deps.sharing.resolve(call.param(0)));
+  const service::Visitor visitor = visitor_of(call);
+  CARNET_CO_TRY(link, entered_link(site, call, visitor));
   CARNET_CO_TRY(format, format_param(call));
-  if (call.request.method == Method::kHead &&
-      service::Sharing::scope_covers(link.share.scope, format)) {
-    // Looking at the size is no download: nothing is logged.
-    CARNET_CO_TRY(artifact, co_await site.deps.sharing.artifact(link.share.scan_id, format));
-    co_return artifact_response(*artifact);
-  }
-  const std::string visitor = call.request.peer.to_string();
-  CARNET_CO_TRY(artifact, co_await site.deps.sharing.download(link, format, visitor,
-                                                              call.request.header("User-Agent")));
-  CARNET_CO_TRY_VOID(check_accepts(call, artifact));
-  co_return artifact_response(std::move(artifact));
+  const std::string name(service::to_string(format));
+  if (!service::Sharing::scope_covers(link.share.scope, format))
+    co_return service::Sharing::outside_scope(link, name);
+  CARNET_CO_TRY(artifact, co_await site.deps.sharing.artifact(link.share.scan_id, format));
+  CARNET_CO_TRY_VOID(check_accepts(call, *artifact));
+  Response response = file_response(site, call, artifact);
+  // Looking at the size is no download, nor is an answer without bytes of the file.
+  if (call.request.method == Method::kGet && response.status < 300 &&
+      !is_unchanged(call, *artifact))
+    CARNET_CO_TRY_VOID(co_await site.deps.sharing.log_download(link, name, visitor));
+  co_return response;
 }
 
 std::shared_ptr<const LinkFragment> LinkFragments::find(const std::string& scan_id,

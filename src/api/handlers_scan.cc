@@ -150,7 +150,8 @@ Task<Answer> get_report(Site& site, Call& call) {
   CARNET_CO_TRY(format, format_param(call));
   CARNET_CO_TRY(artifact, co_await site.deps.scans.report(call.actor.tenant, id, format));
   CARNET_CO_TRY_VOID(check_accepts(call, artifact));
-  co_return artifact_response(std::move(artifact));
+  auto kept = std::make_shared<const service::Artifact>(std::move(artifact));
+  co_return file_response(site, call, std::move(kept));
 }
 
 Task<Answer> get_report_availability(Site& site, Call& call) {

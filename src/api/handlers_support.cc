@@ -67,16 +67,6 @@ Result<void> check_if_match(const Call& call, const Response& current) {
                     "This was changed since you read it; read it again and repeat your change.");
 }
 
-Response artifact_response(service::Artifact artifact) {
-  Response response;
-  response.content_type = std::move(artifact.content_type);
-  response.headers.emplace_back("Content-Disposition",
-                                fmt::format("attachment; filename=\"{}\"", artifact.filename));
-  response.headers.emplace_back("ETag", '"' + artifact.sha256 + '"');
-  response.body = std::move(artifact.bytes);
-  return response;
-}
-
 Result<service::ArtifactFormat> format_param(const Call& call) {
   const std::string text = call.request.query_value("format").value_or("json");
   const auto format = service::parse_format(text);

@@ -50,7 +50,11 @@ std::size_t Request::header_count(std::string_view name) const {
 }
 
 std::optional<std::string> Request::query_value(std::string_view name) const {
-  std::string_view rest = query;
+  return form_value(query, name);
+}
+
+std::optional<std::string> form_value(std::string_view form, std::string_view name) {
+  std::string_view rest = form;
   while (!rest.empty()) {
     const std::size_t end = rest.find('&');
     const std::string_view part = rest.substr(0, end);

@@ -55,6 +55,10 @@ class BodyStream {
 [[nodiscard]] std::optional<std::string> percent_decode(std::string_view text,
                                                         bool plus_is_space = false);
 
+// The decoded value of the first parameter of that name in a query or a form
+// (application/x-www-form-urlencoded); nullopt if absent or badly encoded.
+[[nodiscard]] std::optional<std::string> form_value(std::string_view form, std::string_view name);
+
 struct Response {
   int status = 200;
   std::string content_type = "application/json";

@@ -31,7 +31,8 @@ std::vector<int> error_statuses(const Route& route) {
   const bool keyed = kind == Access::Kind::kTenant || kind == Access::Kind::kPlatform ||
                      kind == Access::Kind::kPlatformOrLoopback;
   if (keyed) out.insert(out.end(), {401, 403});
-  if (kind == Access::Kind::kLink && route.path.ends_with("report")) out.push_back(403);
+  if (kind == Access::Kind::kLink && route.operation_id != "link.overview")
+    out.insert(out.end(), {401, 403});
   if (route.operation_id == "transparency.cosign") out.push_back(403);
   if (route.path.find('{') != std::string_view::npos ||
       route.operation_id == "transparency.inclusion")
@@ -40,6 +41,7 @@ std::vector<int> error_statuses(const Route& route) {
   if (route.method != Method::kGet) out.push_back(409);
   if (route.method == Method::kPut || route.method == Method::kPatch) out.push_back(412);
   if (!route.request.empty()) out.insert(out.end(), {413, 415});
+  if (route.query == "format") out.push_back(416);
   if (!route.request.empty() || !route.query.empty()) out.push_back(422);
   if (route.needs_if_match) out.push_back(428);
   out.insert(out.end(), {429, 500, 503});
@@ -66,6 +68,8 @@ std::string_view response_name(int status) {
       return "PayloadTooLarge";
     case 415:
       return "UnsupportedMediaType";
+    case 416:
+      return "RangeNotSatisfiable";
     case 422:
       return "ValidationFailed";
     case 428:
@@ -81,9 +85,26 @@ std::string_view response_name(int status) {
   }
 }
 
+// A part of a file, and the way back to the page after its form.
+void add_other_responses(bj::object& out) {
+  bj::object part_headers = header_references(
+      {"X-Request-Id", "ETag", "Content-Range", "Repr-Digest", "Access-Control-Allow-Origin"});
+  bj::object content;
+  content.emplace("*/*", bj::object{{"schema", bj::object{{"type", "string"},
+                                                          {"maxLength", 16777216},
+                                                          {"pattern", "^[\\s\\S]*$"}}}});
+  out.emplace("PartialContent", bj::object{{"description", "The part that Range asks for."},
+                                           {"headers", std::move(part_headers)},
+                                           {"content", std::move(content)}});
+  bj::object form_headers = header_references({"X-Request-Id", "Location", "Set-Cookie"});
+  out.emplace("SeeOther", bj::object{{"description", "For browsers: opened, go back to the link."},
+                                     {"headers", std::move(form_headers)}});
+}
+
 bj::object error_responses() {
   bj::object out;
-  for (const int status : {400, 401, 403, 404, 406, 409, 412, 413, 415, 422, 428, 429, 500, 503}) {
+  for (const int status :
+       {400, 401, 403, 404, 406, 409, 412, 413, 415, 416, 422, 428, 429, 500, 503}) {
     std::string description;
     for (const ErrorCode code : all_error_codes()) {
       const ProblemKind kind = problem_kind(code);
@@ -105,6 +126,7 @@ bj::object error_responses() {
                         {"content", std::move(content)}};
     out.emplace(response_name(status), std::move(response));
   }
+  add_other_responses(out);
   return out;
 }
 
@@ -114,6 +136,10 @@ bj::object success_response(const Route& route) {
   if (route.etag) headers.emplace("ETag", reference("headers", "ETag"));
   if (route.success == 201 || route.success == 202)
     headers.emplace("Location", reference("headers", "Location"));
+  if (route.form) headers.emplace("Set-Cookie", reference("headers", "Set-Cookie"));
+  if (route.query == "format")
+    for (const std::string_view name : {"Accept-Ranges", "Content-Disposition", "Repr-Digest"})
+      headers.emplace(name, reference("headers", name));
   if (route.query.find("cursor") != std::string_view::npos)
     headers.emplace("Link", reference("headers", "Link"));
   bj::object content;
@@ -178,9 +204,13 @@ bj::object operation(const Route& route) {
     bj::object content;
     content.emplace("application/json",
                     bj::object{{"schema", reference("schemas", route.request)}});
-    // A share's body may be left out whole.
-    out.emplace("requestBody", bj::object{{"required", route.request != "NewShare"},
-                                          {"content", std::move(content)}});
+    if (route.form)
+      content.emplace("application/x-www-form-urlencoded",
+                      bj::object{{"schema", reference("schemas", route.request)}});
+    // Where every member is optional, so is the body.
+    const bool optional = route.request == "NewShare" || route.request == "OpenLink";
+    out.emplace("requestBody",
+                bj::object{{"required", !optional}, {"content", std::move(content)}});
   }
   bj::object responses;
   responses.emplace(std::to_string(route.success), success_response(route));
@@ -190,6 +220,8 @@ bj::object operation(const Route& route) {
     responses.emplace("304", bj::object{{"description", "Nothing changed since that ETag."},
                                         {"headers", std::move(headers)}});
   }
+  if (route.query == "format") responses.emplace("206", reference("responses", "PartialContent"));
+  if (route.form) responses.emplace("303", reference("responses", "SeeOther"));
   for (const int status : error_statuses(route))
     responses.emplace(std::to_string(status), reference("responses", response_name(status)));
   out.emplace("responses", std::move(responses));

@@ -128,7 +128,9 @@ Result<void> check_media_types(Site&, Call& call) {
   if (!call.request.body.empty() && !route.request.empty()) {
     const std::string_view given = call.request.header("Content-Type");
     const std::vector<std::string_view> parts = split(given, ';');
-    bool good = iequals_ascii(trim_ascii(parts[0]), "application/json");
+    const std::string_view type = trim_ascii(parts[0]);
+    bool good = iequals_ascii(type, "application/json") ||
+                (route.form && iequals_ascii(type, "application/x-www-form-urlencoded"));
     for (std::size_t i = 1; i < parts.size(); ++i) {
       const std::string_view parameter = trim_ascii(parts[i]);
       if (to_lower_ascii(parameter).starts_with("charset="))
@@ -262,7 +264,14 @@ Response problem_for(Site& site, const Call& call, const Error& given) {
   if (call.link_path &&
       negotiate(call.request.header("Accept"), "application/json, text/html") == "text/html") {
     response.content_type = "text/html; charset=utf-8";
-    response.body = site.deps.pages.link_problem(problem_kind(error.code).code, response.status);
+    // Back to the link, where there is something to do there.
+    const bool inside = error.code == ErrorCode::kShareScope ||
+                        error.code == ErrorCode::kShareSessionNeeded ||
+                        error.code == ErrorCode::kValidationFailed;
+    const std::string back =
+        inside && call.match.route != nullptr ? "/r/" + call.param(0) : std::string();
+    response.body =
+        site.deps.pages.link_problem(problem_kind(error.code).code, response.status, back);
   }
   if (error.code == ErrorCode::kMethodNotAllowed && call.match.path_routes != nullptr)
     response.headers.emplace_back("Allow", Router::allow(*call.match.path_routes));

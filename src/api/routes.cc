@@ -40,6 +40,7 @@ constexpr Route read(const Read& r) {
           .success = 200,
           .needs_if_match = false,
           .summary = r.summary,
+          .form = false,
           .query = r.query,
           .handle = r.handle};
 }
@@ -54,23 +55,26 @@ struct Write {
   Handle handle;
   bool idempotent = false;
   bool needs_if_match = false;
+  bool form = false;
+  std::string_view produces = kJson;
 };
 constexpr Route write(const Write& w) {
   return {.method = w.method,
           .path = w.path,
           .operation_id = w.operation_id,
           .access = w.access,
-          .body_bytes_max = w.request.empty() ? 0 : kBodyBytesMax,
+          .body_bytes_max = w.request.empty() || w.form ? 0 : kBodyBytesMax,
           .rate_cost = 1,
           .idempotent = w.idempotent,
           .etag = false,
           .tag = w.tag,
           .request = w.request,
           .response = w.response,
-          .produces = kJson,
+          .produces = w.produces,
           .success = w.success,
           .needs_if_match = w.needs_if_match,
           .summary = w.summary,
+          .form = w.form,
           .query = "",
           .handle = w.handle};
 }
@@ -182,6 +186,9 @@ constexpr Route kRoutes[] = {
     read({"/r/{token}", "link.overview", kLink, "links", "LinkOverview",
           "What a link opens; HTML for a browser", get_link, "", "application/json, text/html",
           false}),
+    write({kPost, "/r/{token}/open", "link.open", kLink, "links", "OpenLink", "OpenedLink", 200,
+           "Open a protected link: counts one view, gives a session", open_link, false, false, true,
+           "application/json, text/html"}),
     read({"/r/{token}/report", "link.report", kLink, "links", "Report",
           "Download the report behind a link", get_link_report, "format",
           "application/json, text/csv"}),

@@ -73,7 +73,7 @@ struct Route {
   std::string_view path;          // "/tenant/scans/{scan_id}/share"
   std::string_view operation_id;  // "share.create": also the audit action
   Access access;
-  std::size_t body_bytes_max;  // 0: no body expected (a small one is read and ignored)
+  std::size_t body_bytes_max;  // 0: a small one at most; one that is not expected is ignored
   int rate_cost;
   bool idempotent;            // takes Idempotency-Key
   bool etag;                  // its 200 carries a strong ETag and honours If-None-Match
@@ -85,6 +85,7 @@ struct Route {
   bool needs_if_match;  // a write that replaces: 428 without If-Match where there is something to
                         // lose
   std::string_view summary;
+  bool form;  // takes an HTML form as well as JSON
   std::string_view
       query;  // names of component parameters besides those in the path, separated by ","
   Handle handle;

@@ -13,6 +13,7 @@
 #include "api/metrics.h"
 #include "api/rate_limit.h"
 #include "api/routes.h"
+#include "api/try_limit.h"
 #include "crypto/hash.h"
 
 namespace carnet::api {
@@ -73,6 +74,7 @@ struct Site {
   ApiOptions options;
   Router router;
   RateLimiter limiter;
+  TryLimiter tries;  // of passcodes
   Metrics metrics;
   CursorCodec cursors;
   RequestIds request_ids;

@@ -39,6 +39,7 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 constexpr milliseconds kHousekeepingInterval{5000};
+constexpr milliseconds kVisitsInterval{1000};
 constexpr int kPurgeEveryRounds = 60;  // of housekeeping: about every five minutes
 constexpr seconds kDrainTime{10};
 constexpr milliseconds kDrainPoll{20};
@@ -149,18 +150,21 @@ class Service {
         log_(clock, STDERR_FILENO, settings.log_format, settings.log_level),
         pepper_(std::move(pepper)),
         db_(std::move(db)),
-        resolver_(net::make_system_resolver()),
+        resolver_(net::make_resolver(settings.probes.name_servers)),
         policy_(net::AddressPolicy::special_purpose_ranges(), settings.allow_targets),
         dialer_(net::make_guarded_dialer(*resolver_, policy_, clock, &own_listeners_)),
         tenancy_(*db_, clock, random, pepper_,
                  {.default_rate_per_minute = settings.rate_limit_per_minute}),
         scans_(*db_, clock, random, policy_,
                {.authorize_any_target = settings.authorize_any_target,
+                .endpoints_max = settings.probes.endpoints_per_scan,
                 .signals = &signals_of_scans_,
                 .on_queued = [this] { worker_.wake(); }}),
-        sharing_(*db_, clock, random, pepper_),
+        sharing_(*db_, clock, random, pepper_,
+                 {.open_per_scan_max = settings.links_per_scan,
+                  .open_per_tenant_max = settings.links_per_tenant}),
         idempotency_(*db_, clock, random, pepper_),
-        worker_(*db_, clock, random, log_, *dialer_, probe::EngineLimits{},
+        worker_(*db_, clock, random, log_, *dialer_, settings.probes.limits,
                 {.signals = &signals_of_scans_}),
         clock_(clock),
         server_({.trusted_proxies = settings.trusted_proxies}, handler_, log_),
@@ -219,6 +223,7 @@ class Service {
     }
     probes_.start();
     asio::co_spawn(control_, housekeeping(), asio::detached);
+    asio::co_spawn(control_, write_visits(), asio::detached);
     asio::co_spawn(control_, watch_signals(), asio::detached);
     log_.info(
         "started",
@@ -250,6 +255,19 @@ class Service {
       co_await timer.async_wait(asio::use_awaitable);
       co_await tenancy_.flush_last_used();
       if (round % kPurgeEveryRounds == 0) co_await idempotency_.purge();
+    }
+  }
+
+  // What visitors of links did is written together, soon after.
+  Task<void> write_visits() {
+    asio::steady_timer timer(co_await asio::this_coro::executor);
+    for (bool failed = false;;) {
+      timer.expires_after(kVisitsInterval);
+      co_await timer.async_wait(asio::use_awaitable);
+      const Result<void> written = co_await sharing_.flush_visits();
+      if (!written && !failed)
+        log_.warn("visits_not_written", {{"reason", written.error().internal}});
+      failed = !written;
     }
   }
 
@@ -315,7 +333,8 @@ class Service {
     for (const auto& thread : io_) thread->stop();
     probes_.stop();
     TaskRunner tasks;
-    if (!tasks.run(flush_all())) log_.warn("last-used times were not written");
+    if (!tasks.run(flush_all())) log_.warn("last-used times or visits were not written");
+    sharing_.stop();
     db_->stop();
     log_.info("stopped");
     return 0;
@@ -323,7 +342,8 @@ class Service {
 
   Task<bool> flush_all() {
     co_await tenancy_.flush_last_used();
-    co_return true;
+    const Result<void> visits = co_await sharing_.flush_visits();
+    co_return visits.has_value();
   }
 
   const Settings& settings_;

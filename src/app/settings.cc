@@ -30,6 +30,27 @@ constexpr SettingSpec kSpecs[] = {
      "blocks of special-purpose address space that may be scanned, such as 10.0.0.0/8,127.0.0.0/8"},
     {"authorize-any-target", "CARNET_AUTHORIZE_ANY_TARGET", "false",
      "scan any public target without the tenant's attestation", true},
+    {"dns-server", "CARNET_DNS_SERVER", "",
+     "name servers to ask instead of the system's, such as 192.0.2.53 or 127.0.0.1:5353; several "
+     "with commas",
+     false, true},
+    {"endpoints-per-scan", "CARNET_ENDPOINTS_PER_SCAN", "10000",
+     "endpoints that the targets of one scan may come to", false, true},
+    {"probes-at-once", "CARNET_PROBES_AT_ONCE", "256", "connections of probes at once, in all",
+     false, true},
+    {"probes-per-host", "CARNET_PROBES_PER_HOST", "4", "the same, to one address", false, true},
+    {"connects-per-second", "CARNET_CONNECTS_PER_SECOND", "20",
+     "connections to one address in a second, once the burst is used up", false, true},
+    {"connect-burst", "CARNET_CONNECT_BURST", "20",
+     "connections to one address that need not wait for the rate", false, true},
+    {"connect-timeout-ms", "CARNET_CONNECT_TIMEOUT_MS", "3000", "the longest wait for a connect",
+     false, true},
+    {"handshake-timeout-ms", "CARNET_HANDSHAKE_TIMEOUT_MS", "5000",
+     "the longest wait for an answer on one connection", false, true},
+    {"target-timeout-ms", "CARNET_TARGET_TIMEOUT_MS", "20000",
+     "the longest time for one endpoint with all its connections", false, true},
+    {"answer-bytes", "CARNET_ANSWER_BYTES", "262144",
+     "bytes that a server may send on one connection of a probe", false, true},
     {"trusted-proxies", "CARNET_TRUSTED_PROXIES", "",
      "proxies whose X-Forwarded-For counts, as CIDR blocks"},
     {"cors-origins", "CARNET_CORS_ORIGINS", "", "web origins that may call the API from a browser"},
@@ -37,11 +58,25 @@ constexpr SettingSpec kSpecs[] = {
      "requests a minute per API key, unless the key has its own"},
     {"public-rate-limit", "CARNET_PUBLIC_RATE_LIMIT_PER_MINUTE", "60",
      "requests a minute per address on share links; 0 for no limit"},
+    {"transparency-rate-limit", "CARNET_TRANSPARENCY_RATE_LIMIT_PER_MINUTE", "600",
+     "requests a minute per address on the transparency log; 0 for no limit"},
+    {"log-origin", "CARNET_LOG_ORIGIN", "",
+     "the transparency log's name; by default the public URL without its scheme, and /log"},
+    {"witness", "CARNET_WITNESSES", "",
+     "verifier keys NAME+HASH+KEY of the witnesses whose cosignatures the log takes; several with "
+     "commas",
+     false, false, true},
+    {"links-per-scan", "CARNET_LINKS_PER_SCAN", "1000",
+     "open share links that one scan may have; 0 for no limit"},
+    {"links-per-tenant", "CARNET_LINKS_PER_TENANT", "10000",
+     "open share links that one tenant may have; 0 for no limit"},
     {"log-format", "CARNET_LOG_FORMAT", "auto",
      "text, json, or auto: text on a terminal, JSON otherwise"},
     {"log-level", "CARNET_LOG_LEVEL", "info", "debug, info, warn or error"},
     {"workers", "CARNET_WORKERS", "cores", "I/O threads"},
 };
+
+constexpr std::size_t kWitnessesMax = 64;
 
 // Read by shell commands that talk to a server; known, so that they do not stop a start.
 constexpr std::string_view kOtherVariables[] = {"CARNET_CONFIG", "CARNET_URL"};
@@ -236,6 +271,32 @@ class Reader {
   Problems& problems_;
 };
 
+ProbeSettings read_probes(Reader& reader, Problems& problems) {
+  using std::chrono::milliseconds;
+  ProbeSettings out;
+  const SettingValue& servers = reader.value("dns-server");
+  for (const std::string_view item : list_of(servers.text)) {
+    if (const auto server = net::parse_name_server(item)) {
+      out.name_servers.push_back(*server);
+    } else {
+      problems.add("dns-server", servers,
+                   fmt::format("has \"{}\", which {}", item, server.error().public_detail));
+    }
+  }
+  out.endpoints_per_scan = static_cast<std::size_t>(reader.whole("endpoints-per-scan", 1, 100'000));
+  probe::EngineLimits& limits = out.limits;
+  limits.probes_at_once = reader.whole("probes-at-once", 1, 4096);
+  limits.probes_per_host = reader.whole("probes-per-host", 1, 1024);
+  limits.connects_per_host_per_second = reader.whole("connects-per-second", 1, 100'000);
+  limits.connect_burst_per_host = reader.whole("connect-burst", 1, 100'000);
+  limits.connect = milliseconds(reader.whole("connect-timeout-ms", 10, 600'000));
+  limits.handshake = milliseconds(reader.whole("handshake-timeout-ms", 10, 600'000));
+  limits.target = milliseconds(reader.whole("target-timeout-ms", 10, 3'600'000));
+  limits.answer_bytes_max =
+      static_cast<std::size_t>(reader.whole("answer-bytes", 16 * 1024, 16 * 1024 * 1024));
+  return out;
+}
+
 void read_listen(Reader& reader, Settings& out, Problems& problems) {
   const SettingValue& given = reader.value("listen");
   for (const std::string_view item : list_of(given.text)) {
@@ -280,6 +341,34 @@ void read_public_url(Reader& reader, Settings& out, Problems& problems) {
   if (host.empty() || host.find_first_of("/?#@ \"<>") != std::string_view::npos)
     problems.add("public-url", given,
                  "must be http:// or https:// and a host, with a port if needed and no path");
+}
+
+void read_transparency(Reader& reader, Settings& out, Problems& problems) {
+  out.transparency_rate_limit_per_minute = reader.whole("transparency-rate-limit", 0, 1'000'000);
+  const SettingValue& origin = reader.value("log-origin");
+  out.log_origin = origin.text;
+  if (!origin.text.empty() && !evidence::is_key_name(origin.text))
+    problems.add("log-origin", origin,
+                 "must be a name like carnet.example.org/log, without spaces and '+'");
+  const SettingValue& witnesses = reader.value("witness");
+  for (const std::string_view item : list_of(witnesses.text)) {
+    auto key = evidence::parse_vkey(item);
+    if (!key) {
+      problems.add("witness", witnesses,
+                   fmt::format("has \"{}\": {}", item, key.error().public_detail));
+      continue;
+    }
+    // Many witnesses hand out the plain form of the key that they cosign with.
+    if (key->type == evidence::NoteKeyType::kEd25519)
+      key->type = evidence::NoteKeyType::kCosignatureEd25519;
+    if (key->type == evidence::NoteKeyType::kMlDsa65) {
+      problems.add("witness", witnesses, fmt::format("has \"{}\", a log's key", key->name));
+    } else if (std::find(out.witnesses.begin(), out.witnesses.end(), *key) == out.witnesses.end()) {
+      out.witnesses.push_back(*std::move(key));
+    }
+  }
+  if (out.witnesses.size() > kWitnessesMax)
+    problems.add("witness", witnesses, fmt::format("names more than {} witnesses", kWitnessesMax));
 }
 
 void read_log(Reader& reader, Settings& out, Problems& problems, bool terminal) {
@@ -371,10 +460,14 @@ Result<Settings> resolve_settings(
   out.admin_key_file = out.admin_key_file_given ? admin_key.text : out.data_dir + "/admin.key";
   out.allow_targets = reader.blocks("allow-targets");
   out.authorize_any_target = reader.boolean("authorize-any-target");
+  out.probes = read_probes(reader, problems);
   out.trusted_proxies = reader.blocks("trusted-proxies");
   read_origins(reader, out, problems);
   out.rate_limit_per_minute = reader.whole("rate-limit", 1, 1'000'000);
   out.public_rate_limit_per_minute = reader.whole("public-rate-limit", 0, 1'000'000);
+  out.links_per_scan = reader.whole("links-per-scan", 0, 1'000'000);
+  out.links_per_tenant = reader.whole("links-per-tenant", 0, 10'000'000);
+  read_transparency(reader, out, problems);
   read_log(reader, out, problems, stderr_is_terminal);
   if (reader.value("workers").text == "cores") {
     out.workers = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
@@ -386,6 +479,25 @@ Result<Settings> resolve_settings(
   if (out.persistence) out.table["database"].text = "sqlite:" + out.sqlite_path;
   out.table["admin-key-file"].text = out.admin_key_file;
   out.table["workers"].text = fmt::to_string(out.workers);
+  return out;
+}
+
+Result<ProbeSettings> resolve_probe_settings(
+    const FlagValues& flags, const std::vector<std::pair<std::string, std::string>>& environment) {
+  SettingTable table;
+  Problems problems;
+  for (const SettingSpec& spec : kSpecs) {
+    if (!spec.of_probes) continue;
+    SettingValue& value = table[std::string(spec.name)];
+    value = {.text = std::string(spec.fallback), .source = "default"};
+    for (const auto& [name, text] : environment)
+      if (name == spec.env) value = {.text = text, .source = fmt::format("environment, {}", name)};
+    if (const auto given = flags.find(spec.name); given != flags.end())
+      value = {.text = given->second, .source = "flag"};
+  }
+  Reader reader(table, problems);
+  ProbeSettings out = read_probes(reader, problems);
+  if (problems.any()) return problems.error();
   return out;
 }
 

@@ -13,7 +13,10 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "evidence/note.h"
+#include "net/dialer.h"
 #include "net/ip.h"
+#include "probe/engine.h"
 
 namespace carnet::app {
 
@@ -22,7 +25,9 @@ struct SettingSpec {
   std::string_view env;       // "CARNET_LISTEN"
   std::string_view fallback;  // the default as text; "" = none
   std::string_view help;
-  bool is_flag = false;  // --name without a value means true
+  bool is_flag = false;    // --name without a value means true
+  bool of_probes = false;  // `carnet scan` takes it too
+  bool is_list = false;    // the flag may be given several times
 };
 [[nodiscard]] std::span<const SettingSpec> setting_specs();
 
@@ -38,6 +43,13 @@ struct ListenAddress {
   std::uint16_t port = 0;  // 0: the system chooses, the ready line says which
 };
 
+// How probes go about it.
+struct ProbeSettings {
+  std::vector<net::NameServer> name_servers;  // empty: the system's
+  probe::EngineLimits limits;
+  std::size_t endpoints_per_scan = 10000;
+};
+
 struct Settings {
   SettingTable table;
   std::vector<ListenAddress> listen;
@@ -49,10 +61,16 @@ struct Settings {
   bool admin_key_file_given = false;  // then it must be readable
   std::vector<net::Cidr> allow_targets;
   bool authorize_any_target = false;
+  ProbeSettings probes;
   std::vector<net::Cidr> trusted_proxies;
   std::vector<std::string> cors_origins;
   int rate_limit_per_minute = 300;
-  int public_rate_limit_per_minute = 60;  // 0 = no limit
+  int public_rate_limit_per_minute = 60;         // 0 = no limit
+  int transparency_rate_limit_per_minute = 600;  // likewise
+  std::string log_origin;                        // "" = made from the public URL
+  std::vector<evidence::NoteKey> witnesses;      // kCosignature… keys
+  int links_per_scan = 1000;                     // open share links; 0 = no limit
+  int links_per_tenant = 10000;                  // likewise
   LogFormat log_format = LogFormat::kJson;
   LogLevel log_level = LogLevel::kInfo;
   int workers = 1;
@@ -68,5 +86,8 @@ using FlagValues = std::map<std::string, std::string, std::less<>>;
     const FlagValues& flags, const std::vector<std::pair<std::string, std::string>>& environment,
     const std::string& config_file, bool stderr_is_terminal);
 [[nodiscard]] std::vector<std::pair<std::string, std::string>> process_environment();
+// Those marked `of_probes`, for a command that serves nothing and reads no file.
+[[nodiscard]] Result<ProbeSettings> resolve_probe_settings(
+    const FlagValues& flags, const std::vector<std::pair<std::string, std::string>>& environment);
 
 }  // namespace carnet::app

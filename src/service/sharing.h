@@ -1,7 +1,9 @@
 #pragma once
 // Share links: what an operator does with them, and what a visitor gets (design: sharing.md). Owns
-// a bounded cache of overviews of finished scans, which never change; a link's own row is read on
-// every visit, so that revoking works at once. Thread-safe.
+// a bounded cache of overviews of finished scans, which never change, the threads that check
+// passcodes, and the log of visits that is not written yet; a link's own row is read on every
+// visit, so that revoking works at once. Thread-safe. Call flush_visits() every second or so, and
+// stop() before the contexts of waiting coroutines are destroyed.
 
 #include <memory>
 #include <optional>
@@ -16,6 +18,10 @@
 #include "service/artifacts.h"
 #include "service/cache.h"
 #include "service/context.h"
+#include "service/passcodes.h"
+#include "service/share_session.h"
+#include "service/visit_log.h"
+#include "service/visitors.h"
 #include "store/database.h"
 #include "store/rows.h"
 
@@ -26,6 +32,8 @@ struct NewShare {
   std::string label;               // ≤ 255 characters
   std::string scope = "passport";  // report | bundle | passport
   std::string recipient;           // ≤ 255 characters
+  std::optional<Secret> passcode;  // 8–128 characters
+  std::optional<int> max_views;    // 1–10000
 };
 
 struct CreatedShare {
@@ -40,6 +48,24 @@ struct CreatedShare {
 // tenant set one.
 struct OpenLink {
   store::ShareRow share;
+  std::string visitor_addresses;           // the tenant's setting (Settings::visitor_addresses)
+  std::optional<Timestamp> session_until;  // of the session that the visitor presented, if it holds
+  // A passcode or a number of views stands before what the link leads to.
+  [[nodiscard]] bool is_protected() const { return share.passcode_hash || share.max_views; }
+  [[nodiscard]] bool entered() const { return !is_protected() || session_until; }
+};
+
+// What opening a link gives.
+struct OpenedLink {
+  std::string session;
+  Timestamp session_until{};
+  std::optional<int> views_left;  // of a link with a number of views
+};
+
+struct SharingOptions {
+  int open_per_scan_max = 1000;     // links neither revoked nor expired; 0: no limit
+  int open_per_tenant_max = 10000;  // likewise
+  int passcode_threads = 0;         // 0: one for each core
 };
 
 // What a visitor sees of a scan; immutable, shared by all visitors.
@@ -50,10 +76,11 @@ struct Overview {
 
 class Sharing {
  public:
-  Sharing(store::Database& db, const Clock& clock, Random& random, const Secret& pepper);
+  Sharing(store::Database& db, const Clock& clock, Random& random, const Secret& pepper,
+          SharingOptions options = {});
 
   // kNotFound: no such scan in this tenant; kScanNotFinished: it has not ended in success;
-  // kValidationFailed.
+  // kShareLimit: it, or the tenant, has as many open links as it may have; kValidationFailed.
   [[nodiscard]] Task<Result<CreatedShare>> create(const Actor& actor, ScanId scan,
                                                   NewShare request);
   [[nodiscard]] Task<Result<std::vector<store::ShareRow>>> list(TenantId tenant,
@@ -73,13 +100,32 @@ class Sharing {
 
   // For a visitor. kNotFound, one and the same, for a token that is malformed, unknown or has a
   // wrong secret (the same work is done for all three); kShareLinkExpired, kShareLinkRevoked,
-  // kShareLinkPaused … for a genuine one. One indexed read.
-  [[nodiscard]] Result<OpenLink> resolve(std::string_view token);
+  // kShareLinkPaused … for a genuine one, which is noted with the visitor if one is given. A link
+  // that is used up still serves those who hold a session. One indexed read. `sessions` is what the
+  // visitor presents: sessions separated by dots, or "".
+  [[nodiscard]] Result<OpenLink> resolve(std::string_view token, std::string_view sessions = {},
+                                         const Visitor* visitor = nullptr);
+  // Counts one opening and gives a session of 15 minutes: decided, counted and logged in one
+  // transaction, or not at all. kValidationFailed (field "passcode") if one is needed and none is
+  // given; kSharePasscodeWrong, which is logged; the codes of resolve() if the link's time or views
+  // are over. The caller has limited the tries.
+  [[nodiscard]] Task<Result<OpenedLink>> open(const OpenLink& link, std::optional<Secret> passcode,
+                                              Visitor visitor);
+  // kShareSessionNeeded unless the link is open to the visitor.
+  [[nodiscard]] static Result<void> check_entered(const OpenLink& link);
+  // Somebody looked at the link's page: noted, written later, counted as nothing.
+  void note_preview(const OpenLink& link, std::string_view format, const Visitor& visitor);
+  // Writes what note_preview() and tries at dead links left. What fails is tried again next time.
+  [[nodiscard]] Task<Result<void>> flush_visits() { return visits_.flush(); }
+
   [[nodiscard]] Task<Result<std::shared_ptr<const Overview>>> overview(const OpenLink& link);
-  // kShareScope if the scope does not cover the format. Logs the download in the link's views.
-  [[nodiscard]] Task<Result<Artifact>> download(const OpenLink& link, ArtifactFormat format,
-                                                std::string_view visitor_address,
-                                                std::string_view user_agent);
+  // The log row of a download, of an artifact ("pdf") or of anything else ("passport"). Call it
+  // before the bytes go out: no log row, no download.
+  [[nodiscard]] Task<Result<void>> log_download(const OpenLink& link, std::string format,
+                                                Visitor visitor);
+  // kShareScope, naming the link's scope, as for `what` ("bundle", "the passport").
+  [[nodiscard]] static tl::unexpected<Error> outside_scope(const OpenLink& link,
+                                                           std::string_view what);
   // The formats that this link's scope covers and that exist.
   [[nodiscard]] static std::vector<ArtifactFormat> formats_of_scope(std::string_view scope);
   // Whether the scope covers the format, existing yet or not.
@@ -90,17 +136,27 @@ class Sharing {
   [[nodiscard]] Task<Result<std::shared_ptr<const Artifact>>> artifact(ScanId scan,
                                                                        ArtifactFormat format);
 
+  void stop() { passcodes_.stop(); }
+
   // Of each cache: entries, and bytes of stored result or artifact. What is larger than the whole
   // is made anew each time.
   static constexpr std::size_t kOverviewCacheMax = 256;
   static constexpr std::size_t kOverviewCacheBytesMax = 16 * 1024 * 1024;
 
  private:
+  [[nodiscard]] store::ViewRow view_row(const OpenLink& link, std::string_view outcome,
+                                        std::string_view format, const Visitor& visitor);
+  [[nodiscard]] Task<Result<void>> log_now(store::ViewRow row);
+
   store::Database& db_;
   const Clock& clock_;
   Random& random_;
   const Secret& pepper_;
-  Secret visitor_key_;
+  SharingOptions options_;
+  VisitorNames names_;
+  VisitLog visits_;
+  ShareSessions sessions_;
+  Passcodes passcodes_;
   BoundedCache<Overview> overviews_;  // by scan id
   BoundedCache<Artifact> artifacts_;  // by scan id and format
 };

@@ -66,6 +66,8 @@ struct Settings {
   std::optional<int> retention_days;
   std::optional<double> alert_score_drop;
   std::string branding_name;  // shown to visitors instead of the tenant's name
+  // How visitors stand in the access log of links: "hash" or "truncated".
+  std::string visitor_addresses = "hash";
 };
 
 class Tenancy {

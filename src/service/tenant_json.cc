@@ -38,6 +38,7 @@ Settings read_settings(std::string_view text) {
     settings.retention_days = static_cast<int>(*days);
   settings.alert_score_drop = number(object, "alertScoreDrop");
   settings.branding_name = text_of(object, "brandingName");
+  if (text_of(object, "visitorAddresses") == "truncated") settings.visitor_addresses = "truncated";
   return settings;
 }
 
@@ -49,6 +50,7 @@ std::string write_settings(const Settings& settings) {
   if (settings.retention_days) object["retentionDays"] = *settings.retention_days;
   put(object, "alertScoreDrop", settings.alert_score_drop);
   if (!settings.branding_name.empty()) object["brandingName"] = settings.branding_name;
+  if (settings.visitor_addresses != "hash") object["visitorAddresses"] = settings.visitor_addresses;
   return json::write(object);
 }
 

@@ -43,6 +43,8 @@ void check_settings(const Settings& settings, FieldErrors& bad) {
       bad.add("alertScoreDrop", "out_of_range", "must be a number above 0 and at most 100");
   }
   bad.text("brandingName", settings.branding_name);
+  if (settings.visitor_addresses != "hash" && settings.visitor_addresses != "truncated")
+    bad.add("visitorAddresses", "unknown_value", "must be \"hash\" or \"truncated\"");
 }
 
 // The normal form of a domain, or nothing with a field error.

@@ -38,7 +38,7 @@ struct Pages::State {
   // The parts that every page shares.
   void fill_frame(Filler page, std::string_view note, std::string_view footer,
                   bool with_script) const;
-  [[nodiscard]] std::string problem(std::string_view code, int status) const;
+  [[nodiscard]] std::string problem(std::string_view code, int status, std::string_view back) const;
 };
 
 void Pages::State::fill_frame(Filler page, std::string_view note, std::string_view footer,
@@ -53,7 +53,7 @@ void Pages::State::fill_frame(Filler page, std::string_view note, std::string_vi
   page.include("FOOTER", "footer").set("TEXT", footer);
 }
 
-std::string Pages::State::problem(std::string_view code, int status) const {
+std::string Pages::State::problem(std::string_view code, int status, std::string_view back) const {
   return templates.render("problem", [&](Filler page) {
     const ProblemWords words = problem_words(code);
     fill_frame(page, "Shared by link", "Carnet · quantum-readiness reports", false);
@@ -62,11 +62,12 @@ std::string Pages::State::problem(std::string_view code, int status) const {
     page.set("ADVICE", words.advice);
     page.set("CODE", code);
     page.set("STATUS", status);
+    if (!back.empty()) page.section("BACK").set("URL", back);
   });
 }
 
 Pages::Pages() : state_(std::make_unique<State>()) {
-  state_->not_found = state_->problem("not_found", 404);
+  state_->not_found = state_->problem("not_found", 404, {});
 }
 
 Pages::~Pages() = default;
@@ -82,9 +83,34 @@ std::string Pages::overview(const service::OpenLink& link, const service::Overvi
   });
 }
 
-std::string Pages::link_problem(std::string_view code, int status) const {
+std::string Pages::link_problem(std::string_view code, int status, std::string_view back) const {
   if (code == "not_found") return state_->not_found;
-  return state_->problem(code, status);
+  return state_->problem(code, status, back);
+}
+
+std::string Pages::open(const OpenPage& given, Timestamp now) const {
+  return state_->templates.render("open", [&](Filler page) {
+    state_->fill_frame(page, "Confidential · shared by link", "Carnet · quantum-readiness reports",
+                       false);
+    page.set("ACTION", "/r/" + given.token + "/open");
+    page.set("CONTENTS", scope_words(given.scope));
+    page.set("EXPIRES", long_date(given.expires_at));
+    page.set("EXPIRES_ISO", to_rfc3339(given.expires_at));
+    page.set("EXPIRES_LEFT", time_left(now, given.expires_at));
+    if (given.counted) (void)page.section("COUNTED");
+    if (!given.passcode) {
+      page.set("HEADING", "Open this report");
+      return;
+    }
+    page.set("HEADING", "This report is protected by a passcode");
+    Filler form = page.section("PASSCODE");
+    if (given.note == OpenPage::Note::kNone) return;
+    form.section("NOTE").set("TEXT", given.note == OpenPage::Note::kWrong
+                                         ? "That passcode is not right. Check it and try again; "
+                                           "after a few tries there is a pause."
+                                         : "Type the passcode that you were given.");
+    (void)form.section("INVALID");
+  });
 }
 
 std::string Pages::docs(const std::vector<DocsRoute>& routes,

@@ -27,6 +27,17 @@ struct DownloadLink {
   std::size_t bytes = 0;
 };
 
+// The page before a protected link: it names nobody and says nothing about the scan.
+struct OpenPage {
+  enum class Note { kNone, kWrong, kMissing };
+  std::string token;
+  std::string scope;
+  bool passcode = false;  // asks for one
+  bool counted = false;   // the link has a number of views
+  Timestamp expires_at{};
+  Note note = Note::kNone;  // what came of the last try
+};
+
 // One operation of the API as the docs page shows it (filled from the route table).
 struct DocsRoute {
   std::string method, path, operation_id, role, summary;
@@ -49,7 +60,11 @@ class Pages {
   // A page for a link that cannot be shown: `code` is the problem's code ("not_found",
   // "share_link_expired", …, "rate_limited", "unavailable"). Names no tenant. The page for
   // "not_found" is always the same bytes.
-  [[nodiscard]] std::string link_problem(std::string_view code, int status) const;
+  // `back` is where the visitor may go on ("/r/TOKEN"), "" if nowhere.
+  [[nodiscard]] std::string link_problem(std::string_view code, int status,
+                                         std::string_view back = {}) const;
+  // The Open button, or the field for the passcode. Works without scripts.
+  [[nodiscard]] std::string open(const OpenPage& page, Timestamp now) const;
   // /docs: every operation and every problem code, from the caller's tables.
   [[nodiscard]] std::string docs(const std::vector<DocsRoute>& routes,
                                  const std::vector<DocsProblem>& problems,

@@ -45,12 +45,13 @@ TemplateSet::TemplateSet() : cache_(std::make_unique<Cache>()) {
   struct Named {
     std::string_view name, text;
   };
-  const std::array<Named, 6> all{{
+  const std::array<Named, 7> all{{
       {"head", embedded::head_tpl()},
       {"masthead", embedded::masthead_tpl()},
       {"footer", embedded::footer_tpl()},
       {"overview", embedded::overview_tpl()},
       {"problem", embedded::problem_tpl()},
+      {"open", embedded::open_tpl()},
       {"docs", embedded::docs_tpl()},
   }};
   for (const Named& one : all) {

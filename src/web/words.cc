@@ -204,6 +204,14 @@ FormatWords format_words(service::ArtifactFormat format) {
   return {"File", ""};
 }
 
+std::string_view scope_words(std::string_view scope) {
+  if (scope == "report") return "the readiness report of one scan, with files to keep";
+  if (scope == "bundle")
+    return "the readiness report of one scan and the evidence behind it, with files to keep";
+  return "the readiness report of one scan, the signed evidence behind it and what has been done "
+         "since, with files to keep";
+}
+
 ProblemWords problem_words(std::string_view code) {
   constexpr std::string_view kAskSender =
       "Please ask the person who sent you the link for a new one.";

@@ -53,6 +53,9 @@ struct FormatWords {
 };
 [[nodiscard]] FormatWords format_words(service::ArtifactFormat format);
 
+// What a link of this scope opens, as the end of "It opens …".
+[[nodiscard]] std::string_view scope_words(std::string_view scope);
+
 struct ProblemWords {
   std::string_view title, explanation, advice;
 };

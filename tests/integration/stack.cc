@@ -95,7 +95,7 @@ Stack::Stack(StackOptions given)
       db(open_database()),
       tenancy(db, clock, random, pepper, {.default_rate_per_minute = 300}),
       scans(db, clock, random, policy, {.on_queued = [this] { worker->wake(); }}),
-      sharing(db, clock, random, pepper),
+      sharing(db, clock, random, pepper, options.sharing),
       idempotency(db, clock, random, pepper) {
   worker = std::make_unique<service::ScanWorker>(
       db, clock, random, log, *dialer, probe::EngineLimits{}, service::ScanWorker::Options{});
@@ -135,6 +135,7 @@ Stack::~Stack() {
   worker->stop();
   api->set_draining();
   server->stop();
+  sharing.stop();
   db.stop();
   for (const auto& context : contexts_) context->stop();
   for (std::thread& thread : threads_) thread.join();

@@ -62,6 +62,7 @@ struct StackOptions {
   LogLevel log_level = LogLevel::kDebug;
   api::ApiOptions api;
   api::Server::Options server;
+  service::SharingOptions sharing;
   int threads = 1;
 };
 

@@ -14,6 +14,7 @@
 <div class="advice">
 <h2>What you can do</h2>
 <p>{{ADVICE}}</p>
+{{#BACK}}<p><a class="button" href="{{URL}}">Go to the report</a></p>{{/BACK}}
 </div>
 <p class="quiet">Code <code>{{CODE}}</code> · HTTP status {{STATUS}}</p>
 </main>
