@@ -225,6 +225,22 @@ Transparency::~Transparency() = default;
 
 void Transparency::set_origin(std::string origin) { state_->options.origin = std::move(origin); }
 
+std::string Transparency::origin_of(std::string_view public_url) {
+  const std::size_t scheme = public_url.find("://");
+  if (scheme != std::string_view::npos) public_url.remove_prefix(scheme + 3);
+  while (public_url.ends_with('/')) public_url.remove_suffix(1);
+  return std::string(public_url) + "/log";
+}
+
+Result<void> Transparency::require_origin(std::string_view wanted) {
+  CARNET_TRY(name, origin());
+  if (name == wanted) return {};
+  return make_error(ErrorCode::kConflict,
+                    fmt::format("The transparency log of this database is named {}, and a log "
+                                "never changes its name: give that name, or none.",
+                                name));
+}
+
 void Transparency::stop() { state_->threads.stop(); }
 
 Result<LogEntry> Transparency::append(Connection& connection,

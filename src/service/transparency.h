@@ -48,6 +48,11 @@ class Transparency {
   [[nodiscard]] Result<LogEntry> append(store::Connection& connection,
                                         const crypto::Digest256& envelope) const;
 
+  // The name of a log that is reached at this URL: "https://carnet.example.org" gives
+  // "carnet.example.org/log".
+  [[nodiscard]] static std::string origin_of(std::string_view public_url);
+  // kConflict, with words for the terminal, if the log already has another name than this.
+  [[nodiscard]] Result<void> require_origin(std::string_view wanted);
   // Where the server learns its own address after the log was made: Options::origin, before the
   // first other call.
   void set_origin(std::string origin);
