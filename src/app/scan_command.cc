@@ -117,24 +117,31 @@ class Progress {
   bool quiet_, terminal_;
 };
 
-Result<void> put_out(const ScanCommand& command, const std::string& text) {
+void render(const ScanCommand& command, const inventory::ScanDocument& document,
+            std::ostream& out) {
+  if (command.format == "json") {
+    evidence::write_report_json(document, [&out](std::string_view piece) { out << piece; });
+    out << '\n';
+  } else if (command.format == "csv") {
+    out << evidence::assets_csv(document);
+  } else {
+    out << scan_table(document, ::isatty(STDOUT_FILENO) == 1 && command.output.empty());
+  }
+}
+
+Result<void> put_out(const ScanCommand& command, const inventory::ScanDocument& document) {
   if (command.output.empty() || command.output == "-") {
-    std::cout << text << std::flush;
+    render(command, document, std::cout);
+    std::cout << std::flush;
     if (!std::cout) return make_error(ErrorCode::kUnavailable, "standard output cannot be written");
     return {};
   }
   std::ofstream file(command.output, std::ios::binary | std::ios::trunc);
-  file << text;
+  render(command, document, file);
   file.close();
   if (!file)
     return make_error(ErrorCode::kUnavailable, fmt::format("cannot write {}", command.output));
   return {};
-}
-
-std::string render(const ScanCommand& command, const inventory::ScanDocument& document) {
-  if (command.format == "json") return evidence::report_json(document) + "\n";
-  if (command.format == "csv") return evidence::assets_csv(document);
-  return scan_table(document, ::isatty(STDOUT_FILENO) == 1 && command.output.empty());
 }
 
 int judge_exit(const ScanCommand& command, const inventory::ScanDocument& document) {
@@ -168,7 +175,8 @@ int judge_exit(const ScanCommand& command, const inventory::ScanDocument& docume
 
 }  // namespace
 
-int run_scan_command(const ScanCommand& command, const Clock& clock, Random& random) {
+int run_scan_command(const ScanCommand& command, const ProbeSettings& probes, const Clock& clock,
+                     Random& random) {
   const auto profile = parse_profile(command.profile);
   if (!profile)
     return usage(
@@ -192,8 +200,10 @@ int run_scan_command(const ScanCommand& command, const Clock& clock, Random& ran
   if (!targets) return usage(fmt::format("cannot use\n  {}", targets.error().public_detail));
   auto allowed = allowed_blocks(command, *targets);
   if (!allowed) return usage(allowed.error().public_detail);
-  probe::PlanRequest plan_request{
-      .targets = std::move(*targets), .kinds = command.kinds, .ports = {}};
+  probe::PlanRequest plan_request{.targets = std::move(*targets),
+                                  .kinds = command.kinds,
+                                  .ports = {},
+                                  .endpoints_max = probes.endpoints_per_scan};
   for (const int port : command.ports) {
     if (port < 1 || port > 65535)
       return usage(fmt::format("--ports {} is out of range; ports go from 1 to 65535", port));
@@ -202,7 +212,7 @@ int run_scan_command(const ScanCommand& command, const Clock& clock, Random& ran
   auto planned = probe::plan(plan_request);
   if (!planned) return usage(planned.error().public_detail);
 
-  const std::unique_ptr<net::Resolver> resolver = net::make_system_resolver();
+  const std::unique_ptr<net::Resolver> resolver = net::make_resolver(probes.name_servers);
   const net::AddressPolicy policy(net::AddressPolicy::special_purpose_ranges(),
                                   std::move(*allowed));
   const std::unique_ptr<net::Dialer> dialer = net::make_guarded_dialer(*resolver, policy, clock);
@@ -219,9 +229,9 @@ int run_scan_command(const ScanCommand& command, const Clock& clock, Random& ran
     progress.show(done, total, endpoint);
   };
   const std::atomic<bool> cancelled{false};
-  const inventory::ScanDocument document = tasks.run(service::scan_directly(
-      std::move(direct), *dialer, clock, random, probe::EngineLimits{}, cancelled));
-  if (auto written = put_out(command, render(command, document)); !written) {
+  const inventory::ScanDocument document = tasks.run(
+      service::scan_directly(std::move(direct), *dialer, clock, random, probes.limits, cancelled));
+  if (auto written = put_out(command, document); !written) {
     fmt::print(stderr, "carnet scan: {}\n", written.error().public_detail);
     return kExitUsage;
   }

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "app/settings.h"
 #include "base/clock.h"
 #include "base/random.h"
 
@@ -28,6 +29,7 @@ struct ScanCommand {
   bool quiet = false;
 };
 
-[[nodiscard]] int run_scan_command(const ScanCommand& command, const Clock& clock, Random& random);
+[[nodiscard]] int run_scan_command(const ScanCommand& command, const ProbeSettings& probes,
+                                   const Clock& clock, Random& random);
 
 }  // namespace carnet::app

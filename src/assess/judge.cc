@@ -175,7 +175,7 @@ Judgement judge(const JudgeInput& input) {
   judgement.method_version = kMethodVersion;
   judgement.mosca = judge_mosca(input.mosca, input.now);
   const bool urgent = judgement.mosca.inequality_holds;
-  const std::vector<ClassifiedAsset> assets = classify_all(input, urgent, policy);
+  std::vector<ClassifiedAsset> assets = classify_all(input, urgent, policy);
   judgement.counts = count(assets);
 
   auto& coverage = judgement.coverage;
@@ -199,7 +199,8 @@ Judgement judge(const JudgeInput& input) {
   judgement.frameworks = evaluate_frameworks(policy.frameworks, assets, coverage);
   judgement.notes = make_notes(input, judgement);
   judgement.assets.reserve(assets.size());
-  for (const ClassifiedAsset& classified : assets) judgement.assets.push_back(classified.asset);
+  for (ClassifiedAsset& classified : assets)
+    judgement.assets.push_back(std::move(classified.asset));
   return judgement;
 }
 

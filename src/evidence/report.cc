@@ -124,6 +124,29 @@ bj::array array_of(const Range& range, Write write) {
   return array;
 }
 
+// The members that grow with the number of endpoints, row by row.
+struct LongMember {
+  std::string_view name;
+  std::size_t (*count)(const ScanDocument&);
+  bj::object (*row)(const ScanDocument&, std::size_t);
+};
+constexpr LongMember kLongMembers[] = {
+    {"endpoints", [](const ScanDocument& d) { return d.endpoints.size(); },
+     [](const ScanDocument& d, std::size_t i) {
+       return inventory::endpoint_to_json(d.endpoints[i]);
+     }},
+    {"assets", [](const ScanDocument& d) { return d.judgement.assets.size(); },
+     [](const ScanDocument& d, std::size_t i) { return asset_json(d.judgement.assets[i]); }},
+    {"remediationBacklog", [](const ScanDocument& d) { return d.judgement.backlog.size(); },
+     [](const ScanDocument& d, std::size_t i) {
+       return backlog_item_json(d.judgement.backlog[i]);
+     }},
+    {"frameworks", [](const ScanDocument& d) { return d.judgement.frameworks.size(); },
+     [](const ScanDocument& d, std::size_t i) {
+       return framework_json(d.judgement.frameworks[i]);
+     }},
+};
+
 void write_judgement(const ScanDocument& document, bj::object& json) {
   const Judgement& judgement = document.judgement;
   json["readinessScore"] = or_null(judgement.score);
@@ -136,10 +159,54 @@ void write_judgement(const ScanDocument& document, bj::object& json) {
   json["coverage"] = coverage_json(document);
   json["mosca"] = mosca_json(judgement.mosca);
   json["counts"] = counts_json(judgement.counts);
-  json["endpoints"] = array_of(document.endpoints, inventory::endpoint_to_json);
-  json["assets"] = array_of(judgement.assets, asset_json);
-  json["remediationBacklog"] = array_of(judgement.backlog, backlog_item_json);
-  json["frameworks"] = array_of(judgement.frameworks, framework_json);
+  for (const LongMember& member : kLongMembers) json[member.name] = nullptr;
+}
+
+// Everything but the long members, which stand as null where they belong.
+bj::object short_members(const ScanDocument& document) {
+  bj::object json;
+  json["scanId"] = document.scan_id;
+  json["label"] = document.label;
+  json["profile"] = document.profile;
+  json["sample"] = document.sample;
+  json["createdAt"] = to_rfc3339(document.created_at);
+  json["finishedAt"] = to_rfc3339(document.finished_at);
+  json["methodVersion"] = document.judgement.method_version;
+  write_judgement(document, json);
+  json["timeline"] = array_of(document.timeline, timeline_json);
+  json["notes"] = to_json_array(document.judgement.notes);
+  return json;
+}
+
+const LongMember* find_long(std::string_view name) {
+  for (const LongMember& member : kLongMembers)
+    if (member.name == name) return &member;
+  return nullptr;
+}
+
+using WriteValue = std::string (*)(const bj::value&);
+
+void write_members(const ScanDocument& document,
+                   const std::vector<const bj::key_value_pair*>& order, WriteValue write,
+                   const TextSink& sink) {
+  std::string separator = "{";
+  for (const bj::key_value_pair* member : order) {
+    json::append_string(separator, member->key());
+    separator += ':';
+    sink(separator);
+    separator = ",";
+    if (const LongMember* rows = find_long(member->key())) {
+      sink("[");
+      for (std::size_t i = 0; i < rows->count(document); ++i) {
+        if (i > 0) sink(",");
+        sink(write(rows->row(document, i)));
+      }
+      sink("]");
+    } else {
+      sink(write(member->value()));
+    }
+  }
+  sink(order.empty() ? "{}" : "}");
 }
 
 // Two or three sentences that stand at the head of the report.
@@ -201,26 +268,41 @@ bj::object asset_json(const Asset& asset) {
 }
 
 bj::object scan_result(const ScanDocument& document) {
-  bj::object json;
-  json["scanId"] = document.scan_id;
-  json["label"] = document.label;
-  json["profile"] = document.profile;
-  json["sample"] = document.sample;
-  json["createdAt"] = to_rfc3339(document.created_at);
-  json["finishedAt"] = to_rfc3339(document.finished_at);
-  json["methodVersion"] = document.judgement.method_version;
-  write_judgement(document, json);
-  json["timeline"] = array_of(document.timeline, timeline_json);
-  json["notes"] = to_json_array(document.judgement.notes);
+  bj::object json = short_members(document);
+  for (const LongMember& member : kLongMembers) {
+    bj::array rows;
+    rows.reserve(member.count(document));
+    for (std::size_t i = 0; i < member.count(document); ++i)
+      rows.push_back(member.row(document, i));
+    json[member.name] = std::move(rows);
+  }
   return json;
 }
 
-std::string report_json(const ScanDocument& document) {
-  bj::object json = scan_result(document);
+void write_scan_result(const ScanDocument& document, const TextSink& sink) {
+  const bj::object json = short_members(document);
+  std::vector<const bj::key_value_pair*> order;
+  for (const bj::key_value_pair& member : json) order.push_back(&member);
+  write_members(document, order, json::write, sink);
+}
+
+void write_report_json(const ScanDocument& document, const TextSink& sink) {
+  bj::object json = short_members(document);
   json["schema"] = kSchemaId;
   json["schemaVersion"] = kSchemaVersion;
   json["summary"] = summary_json(document);
-  return json::write_canonical(json);
+  std::vector<const bj::key_value_pair*> order;
+  for (const bj::key_value_pair& member : json) order.push_back(&member);
+  // RFC 8785 sorts by UTF-16 code units; our names are ASCII.
+  std::sort(order.begin(), order.end(),
+            [](const auto* a, const auto* b) { return a->key() < b->key(); });
+  write_members(document, order, json::write_canonical, sink);
+}
+
+std::string report_json(const ScanDocument& document) {
+  std::string out;
+  write_report_json(document, [&out](std::string_view piece) { out += piece; });
+  return out;
 }
 
 }  // namespace carnet::evidence

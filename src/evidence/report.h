@@ -2,7 +2,9 @@
 // A scan written down. Pure functions of the document: the same document gives the same bytes.
 // Thread-safe.
 
+#include <functional>
 #include <string>
+#include <string_view>
 
 #include <boost/json/fwd.hpp>
 
@@ -17,6 +19,13 @@ namespace carnet::evidence {
 [[nodiscard]] boost::json::object asset_json(const inventory::Asset& asset);
 // report.json: the whole judgement with schema id and version, in RFC 8785 canonical bytes.
 [[nodiscard]] std::string report_json(const inventory::ScanDocument& document);
+
+// The same texts in pieces, in order, for scans whose text is too long to hold: what json::write()
+// makes of scan_result(), and report_json().
+using TextSink = std::function<void(std::string_view)>;
+void write_scan_result(const inventory::ScanDocument& document, const TextSink& sink);
+void write_report_json(const inventory::ScanDocument& document, const TextSink& sink);
+
 // RFC 4180, CRLF, every field quoted; cells that a spreadsheet would run are prefixed by an
 // apostrophe.
 [[nodiscard]] std::string assets_csv(const inventory::ScanDocument& document);

@@ -162,10 +162,17 @@ class GuardedDialer final : public Dialer {
                                                        SteadyTime deadline) override {
     auto addresses = co_await resolver_.resolve(host, deadline);
     if (!addresses) co_return addresses;
+    const bool metadata = AddressPolicy::is_metadata_name(host);
     for (const IpAddress& address : *addresses) {
       CARNET_CO_TRY_VOID(check(address, host));
+      if (metadata && !policy_.explicitly_allowed(address)) {
+        co_return make_error(ErrorCode::kTargetNotAuthorized,
+                             host +
+                                 " is the name of a cloud's metadata service, which is not "
+                                 "scanned; the operator of this server can allow its address.");
+      }
     }
-    co_return addresses;
+    co_return dial_order(std::move(*addresses));
   }
 
   Task<Result<std::unique_ptr<Connection>>> dial(IpAddress address, std::uint16_t port,

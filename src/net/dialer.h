@@ -44,25 +44,40 @@ class Resolver {
                                                                      SteadyTime deadline) = 0;
 };
 
-// c-ares with the system's configuration (resolv.conf and hosts file), on a thread of its own that
-// ends with it. Works from any executor. Bounds: 4,096 names in work, 64 addresses a name. Destroy
-// it only when no resolve is pending.
-[[nodiscard]] std::unique_ptr<Resolver> make_system_resolver();
+struct NameServer {
+  IpAddress address;
+  std::uint16_t port = 53;
+};
+// "192.0.2.53", "192.0.2.53:5353", "2001:db8::53", "[2001:db8::53]:5353". kValidationFailed with a
+// phrase that says what would be right.
+[[nodiscard]] Result<NameServer> parse_name_server(std::string_view text);
+
+// c-ares on a thread of its own that ends with it. It asks `servers` over UDP, and over TCP where
+// an answer was cut short; none means those of resolv.conf. The hosts file counts before either.
+// Names are absolute: the search list of resolv.conf is not used, so that a name somebody attested
+// to never becomes another one. Nothing is cached: what a name leads to is asked anew each time.
+// Works from any executor. Bounds: 4,096 names in work, 64 addresses a name. Destroy it only when
+// no resolve is pending.
+[[nodiscard]] std::unique_ptr<Resolver> make_resolver(std::vector<NameServer> servers);
+[[nodiscard]] inline std::unique_ptr<Resolver> make_system_resolver() { return make_resolver({}); }
 
 // Which addresses may be dialled: public space, and special-purpose space only where the operator
-// allowed the block.
+// allowed the block. A cloud's metadata service (data/cloud_metadata.txt) is opened only by a block
+// that is its very address: whoever opens a private network does not mean the credentials in it.
 class AddressPolicy {
  public:
   // `denied` comes from data/deny_ranges.txt; `allowed` from --allow-targets.
   AddressPolicy(std::vector<Cidr> denied, std::vector<Cidr> allowed)
       : denied_(std::move(denied)), allowed_(std::move(allowed)) {}
   [[nodiscard]] static std::vector<Cidr> special_purpose_ranges();  // the embedded data file
-  // True if dialling is fine. IPv4-mapped, NAT64, 6to4 and Teredo forms are judged by the IPv4
-  // address inside too.
+  // True if dialling is fine. IPv4-mapped, NAT64, 6to4, Teredo and ISATAP forms are judged by the
+  // IPv4 address inside too.
   [[nodiscard]] bool permits(const IpAddress& address) const;
   // The block that forbids the address (or the IPv4 address inside it); nullopt if dialling is
   // fine.
   [[nodiscard]] std::optional<Cidr> denying_block(const IpAddress& address) const;
+  // Names under which clouds serve their metadata; what they lead to must be explicitly allowed.
+  [[nodiscard]] static bool is_metadata_name(std::string_view host);
   // True only if an operator's --allow-targets block holds it (used to skip the tenant's
   // attestation on own networks).
   [[nodiscard]] bool explicitly_allowed(const IpAddress& address) const;
@@ -93,8 +108,8 @@ class OwnListeners {
 class Dialer {
  public:
   virtual ~Dialer() = default;
-  // Resolves once; the addresses, every one of which passed the policy. kTargetNotAuthorized if one
-  // does not pass.
+  // Resolves once; the addresses, every one of which passed the policy, in the order in which they
+  // are to be tried (dial_order). kTargetNotAuthorized if one does not pass.
   [[nodiscard]] virtual Task<Result<std::vector<IpAddress>>> resolve_checked(
       const std::string& host, SteadyTime deadline) = 0;
   // Connects to an address that is checked again. kUnavailable with "connection refused", "timed

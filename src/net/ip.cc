@@ -88,4 +88,40 @@ std::string Cidr::to_string() const {
   return base.to_string() + "/" + std::to_string(v4 ? prefix_bits - 96 : prefix_bits);
 }
 
+IpAddress next_address(IpAddress address) {
+  for (auto byte = address.bytes.rbegin(); byte != address.bytes.rend(); ++byte) {
+    if (++*byte != 0) break;
+  }
+  return address;
+}
+
+BlockHosts hosts_of(const Cidr& block) {
+  const int bits = 128 - block.prefix_bits;
+  const std::uint64_t all = bits >= 64 ? UINT64_MAX : std::uint64_t{1} << bits;
+  const bool v4 = block.base.is_v4() && block.prefix_bits >= 96;
+  if (!v4 || bits < 2) return {block.base, all};
+  return {next_address(block.base), all - 2};
+}
+
+std::vector<IpAddress> dial_order(std::vector<IpAddress> addresses) {
+  if (addresses.empty()) return addresses;
+  const bool v4_first = addresses.front().is_v4();
+  const auto in_first = [v4_first](const IpAddress& address) {
+    return address.is_v4() == v4_first;
+  };
+  std::sort(addresses.begin(), addresses.end(), [&](const IpAddress& a, const IpAddress& b) {
+    return in_first(a) != in_first(b) ? in_first(a) : a < b;
+  });
+  const auto middle = std::find_if_not(addresses.begin(), addresses.end(), in_first);
+  std::vector<IpAddress> out;
+  out.reserve(addresses.size());
+  auto first = addresses.begin();
+  auto second = middle;
+  while (first != middle || second != addresses.end()) {
+    if (first != middle) out.push_back(*first++);
+    if (second != addresses.end()) out.push_back(*second++);
+  }
+  return out;
+}
+
 }  // namespace carnet::net

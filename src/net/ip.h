@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace carnet::net {
 
@@ -28,5 +29,22 @@ struct Cidr {
   [[nodiscard]] bool contains(const IpAddress& address) const;
   [[nodiscard]] std::string to_string() const;
 };
+
+// The address after this one; all ones is followed by all zeros.
+[[nodiscard]] IpAddress next_address(IpAddress address);
+
+// The hosts of a block: all its addresses, without the network's and the broadcast address of an
+// IPv4 block of 30 bits or fewer, which are no hosts (RFC 3021 for 31). `count` stops at 2^64-1.
+struct BlockHosts {
+  IpAddress first;
+  std::uint64_t count = 0;
+};
+[[nodiscard]] BlockHosts hosts_of(const Cidr& block);
+
+// In which order the addresses of one name are tried: the families in turn, beginning with that of
+// the first (a resolver puts first what this machine reaches best, RFC 6724), within a family by
+// number. So the same answers in any order lead to the same address (RFC 8305 section 4 without
+// its race).
+[[nodiscard]] std::vector<IpAddress> dial_order(std::vector<IpAddress> addresses);
 
 }  // namespace carnet::net

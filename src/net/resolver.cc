@@ -11,6 +11,7 @@
 #include <boost/asio/prefer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <charconv>
 #include <cstring>
 #include <list>
 #include <mutex>
@@ -27,7 +28,9 @@ using Addresses = std::vector<IpAddress>;
 
 constexpr std::size_t kPendingMax = 4096;
 constexpr std::size_t kAddressesMax = 64;
-constexpr int kTryMs = 2000;
+// Each further try waits twice as long: seven seconds in all, less than the eight that reaching a
+// target may take, so that what one address family answered is not lost to the other's silence.
+constexpr int kTryMs = 1000;
 constexpr int kTries = 3;
 
 // One question. The waiter is told once: by the answer or by the deadline, whichever is first.
@@ -87,7 +90,7 @@ Result<Addresses> to_result(int status, const ares_addrinfo* info) {
 // c-ares lives on one thread, which is the only one that touches the channel.
 class AresResolver final : public Resolver {
  public:
-  AresResolver() {
+  explicit AresResolver(std::vector<NameServer> servers) : servers_(std::move(servers)) {
     CARNET_CHECK(ares_library_init(ARES_LIB_INIT_ALL) == ARES_SUCCESS);
     wake_ = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     CARNET_CHECK(wake_ >= 0);
@@ -177,10 +180,26 @@ class AresResolver final : public Resolver {
     options.tries = kTries;
     options.sock_state_cb = on_socket_state;
     options.sock_state_cb_data = this;
+    options.ndomains = 0;  // names are absolute
     ares_channel channel = nullptr;
-    const int mask =
-        ARES_OPT_LOOKUPS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB;
-    return ares_init_options(&channel, &options, mask) == ARES_SUCCESS ? channel : nullptr;
+    int mask = ARES_OPT_LOOKUPS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB |
+               ARES_OPT_DOMAINS;
+#ifdef ARES_OPT_QUERY_CACHE
+    options.qcache_max_ttl = 0;  // newer c-ares keeps answers unless told not to
+    mask |= ARES_OPT_QUERY_CACHE;
+#endif
+    if (ares_init_options(&channel, &options, mask) != ARES_SUCCESS) return nullptr;
+    if (servers_.empty()) return channel;
+    std::string list;
+    for (const NameServer& server : servers_) {
+      const std::string address = server.address.to_string();
+      if (!list.empty()) list += ',';
+      list += server.address.is_v4() ? address : "[" + address + "]";
+      list += ":" + std::to_string(server.port);
+    }
+    if (ares_set_servers_ports_csv(channel, list.c_str()) == ARES_SUCCESS) return channel;
+    ares_destroy(channel);
+    return nullptr;
   }
 
   void serve() {
@@ -205,7 +224,7 @@ class AresResolver final : public Resolver {
     }
     for (Query& query : fresh) {
       if (channel == nullptr) {
-        query.done(unavailable("the system's resolver configuration cannot be read"));
+        query.done(unavailable("the resolver's configuration cannot be read"));
         continue;
       }
       Query& kept = active_.emplace_back(std::move(query));
@@ -259,6 +278,7 @@ class AresResolver final : public Resolver {
     }
   }
 
+  const std::vector<NameServer> servers_;
   int wake_ = -1;
   std::mutex mutex_;
   bool stopping_ = false;                   // guarded by mutex_
@@ -271,6 +291,42 @@ class AresResolver final : public Resolver {
 
 }  // namespace
 
-std::unique_ptr<Resolver> make_system_resolver() { return std::make_unique<AresResolver>(); }
+std::unique_ptr<Resolver> make_resolver(std::vector<NameServer> servers) {
+  return std::make_unique<AresResolver>(std::move(servers));
+}
+
+Result<NameServer> parse_name_server(std::string_view text) {
+  const auto refuse = [] {
+    return make_error(ErrorCode::kValidationFailed,
+                      "must be an address, with a port if it is not 53: 192.0.2.53, "
+                      "192.0.2.53:5353, [2001:db8::53]:5353");
+  };
+  std::string_view host = text;
+  std::string_view port;
+  bool has_port = false;
+  if (text.starts_with('[')) {
+    const auto close = text.find(']');
+    if (close == std::string_view::npos) return refuse();
+    host = text.substr(1, close - 1);
+    const std::string_view rest = text.substr(close + 1);
+    if (!rest.empty() && !rest.starts_with(':')) return refuse();
+    has_port = !rest.empty();
+    if (has_port) port = rest.substr(1);
+    if (host.find(':') == std::string_view::npos) return refuse();
+  } else if (const auto colon = text.find(':');
+             colon != std::string_view::npos &&
+             text.find(':', colon + 1) == std::string_view::npos) {
+    host = text.substr(0, colon);
+    port = text.substr(colon + 1);
+    has_port = true;
+  }
+  const auto address = IpAddress::parse(host);
+  if (!address) return refuse();
+  NameServer out{*address, 53};
+  if (!has_port) return out;
+  const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), out.port);
+  if (error != std::errc() || end != port.data() + port.size() || out.port == 0) return refuse();
+  return out;
+}
 
 }  // namespace carnet::net

@@ -253,4 +253,14 @@ Result<Target> parse_target(std::string_view text) {
   return out;
 }
 
+std::string display_host(std::string_view host) {
+  std::string out(host);
+  if (out.find("xn--") == std::string::npos) return out;
+  char* raw = nullptr;
+  const int status = idn2_to_unicode_8z8z(out.c_str(), &raw, 0);
+  const std::unique_ptr<char, void (*)(void*)> owner(raw, idn2_free);
+  if (status != IDN2_OK || raw == nullptr || out == raw || !is_valid_utf8(raw)) return out;
+  return std::string(raw) + " (" + out + ")";
+}
+
 }  // namespace carnet::net

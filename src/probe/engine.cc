@@ -7,9 +7,11 @@
 #include <boost/asio/strand.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <deque>
 
 #include "base/check.h"
-#include "probe/ssh_probe.h"
+#include "probe/endpoint_probe.h"
+#include "probe/schedule.h"
 #include "probe/tls_probe.h"
 #include "probe/wire.h"
 
@@ -28,146 +30,124 @@ struct Engine::Shared {
                  limits,
                  std::make_shared<Slots>(limits.probes_at_once),
                  std::make_shared<Slots>(limits.probes_per_host),
-                 std::make_shared<RateLimit>(limits.connects_per_host_per_second)},
-        // Half as many endpoints of one host as connections: each must get its share of the
+                 std::make_shared<RateLimit>(limits.connects_per_host_per_second,
+                                             limits.connect_burst_per_host)},
+        // Half as many endpoints of one address as connections: each must get its share of the
         // connections per second within its own time limit.
-        endpoints_per_host(std::make_shared<Slots>(std::max(1, limits.probes_per_host / 2))) {
+        endpoints_per_address_max(std::max(1, limits.probes_per_host / 2)),
+        endpoints_per_address(std::make_shared<Slots>(endpoints_per_address_max)) {
     CARNET_CHECK(limits.probes_at_once > 0 && limits.probes_per_host > 0);
-    CARNET_CHECK(limits.connects_per_host_per_second > 0);
+    CARNET_CHECK(limits.connects_per_host_per_second > 0 && limits.connect_burst_per_host > 0);
   }
 
   EngineLimits limits;
   Services services;
-  std::shared_ptr<Slots> endpoints_per_host;
-  HandshakeClient handshake;
+  const int endpoints_per_address_max;
+  std::shared_ptr<Slots> endpoints_per_address;
   TrustStore trust;
 };
 
 namespace {
 
 constexpr auto kCancelCheck = std::chrono::milliseconds(50);
-constexpr auto kServerFirstWait = std::chrono::milliseconds(300);
-
-bool is_ssh_port(std::uint16_t port) { return port == 22 || port == 2222 || port == 22222; }
-// Ports whose servers wait for the client's hello, so that nothing is to be heard first.
-bool is_tls_port(std::uint16_t port) {
-  constexpr std::array<std::uint16_t, 14> kPorts{443, 465, 563, 636, 853,  989,  990,
-                                                 992, 993, 994, 995, 5061, 5223, 8443};
-  return std::find(kPorts.begin(), kPorts.end(), port) != kPorts.end();
-}
 
 // What one run needs besides the engine's own.
 struct Run {
   const Services& services;
   const TlsTools tools;
-  const std::shared_ptr<Slots> endpoints_per_host;
+  const std::shared_ptr<Slots> endpoints_per_address;
   const std::vector<PlannedEndpoint> endpoints;
   const Profile profile;
   const Engine::Sink& sink;
   const std::atomic<bool>& cancelled;
-  std::size_t next = 0;
+  Schedule schedule;
+  std::deque<asio::steady_timer*> idle;  // workers that wait for an address to have room
+
+  void wake_one() {
+    if (idle.empty()) return;
+    idle.front()->cancel();
+    idle.pop_front();
+  }
+  void wake_all() {
+    while (!idle.empty()) wake_one();
+  }
 };
 
-class EndpointProbe {
+// Gives an address's room back, whatever ends the probe.
+class RunningJob {
  public:
-  EndpointProbe(Run& run, std::size_t index)
-      : run_(run),
-        planned_(run.endpoints[index]),
-        began_(run.services.clock.steady_now()),
-        wire_(run.services, planned_.host, planned_.port, began_ + run.services.limits.target) {
-    out_.id = "ep_" + std::to_string(index + 1);
-    out_.host = planned_.host;
-    out_.port = planned_.port;
-  }
-
-  Task<Endpoint> probe() {
-    const auto reached = co_await wire_.reach();
-    if (!reached) {
-      out_.unreached_reason = reached.error().public_detail;
-    } else {
-      out_.address = wire_.address().to_string();
-      co_await identify_and_probe();
-    }
-    out_.reached = !out_.protocol.empty();
-    if (out_.reached) out_.unreached_reason.clear();
-    out_.connections = wire_.connections();
-    const auto took = run_.services.clock.steady_now() - began_;
-    out_.duration_ms = std::chrono::duration_cast<std::chrono::milliseconds>(took).count();
-    co_return std::move(out_);
+  RunningJob(Run& run, net::IpAddress address) : run_(run), address_(address) {}
+  RunningJob(const RunningJob&) = delete;
+  RunningJob& operator=(const RunningJob&) = delete;
+  ~RunningJob() {
+    run_.schedule.done(address_);
+    run_.wake_one();
   }
 
  private:
-  Task<void> identify_and_probe() {
-    if (planned_.kind == "ssh") {
-      co_await try_ssh();
-      co_return;
-    }
-    if (planned_.kind.empty()) {
-      if (is_ssh_port(planned_.port)) {
-        if (co_await try_ssh()) co_return;
-      } else if (!is_tls_port(planned_.port)) {
-        const bool ssh = co_await server_greets_with_ssh();
-        if (ssh && co_await try_ssh()) co_return;
-      }
-    }
-    const auto tls = co_await probe_tls(wire_, run_.tools, run_.profile);
-    if (tls.observation) {
-      out_.protocol = "tls";
-      out_.tls = tls.observation;
-      co_return;
-    }
-    out_.unreached_reason = tls.reason;
-    if (planned_.kind.empty() && tls.speaks_ssh) co_await try_ssh();
-  }
-
-  Task<bool> try_ssh() {
-    auto ssh = co_await probe_ssh(wire_);
-    if (!ssh.observation) {
-      out_.unreached_reason = ssh.reason;
-      co_return false;
-    }
-    out_.protocol = "ssh";
-    out_.ssh = std::move(ssh.observation);
-    co_return true;
-  }
-
-  Task<bool> server_greets_with_ssh() {
-    auto channel = co_await wire_.open();
-    if (!channel) co_return false;
-    std::array<std::uint8_t, 4> start{};
-    std::size_t have = 0;
-    const SteadyTime until =
-        std::min(run_.services.clock.steady_now() + kServerFirstWait, channel->deadline);
-    while (have < start.size()) {
-      const auto rest = std::span(start).subspan(have);
-      const auto got = co_await channel->connection->read_some(rest, until);
-      if (!got || *got == 0) co_return false;
-      have += *got;
-    }
-    co_return as_text(start) == "SSH-";
-  }
-
   Run& run_;
-  const PlannedEndpoint& planned_;
-  SteadyTime began_;
-  Wire wire_;
-  Endpoint out_;
+  const net::IpAddress address_;
 };
 
-Task<void> probe_one(Run& run, std::size_t index) {
-  // Waiting for other ports of the same host is not the target's own time.
+std::string endpoint_id(std::size_t index) { return "ep_" + std::to_string(index + 1); }
+
+Task<void> probe_one(Run& run, Schedule::Job job) {
+  const RunningJob running(run, job.addresses.front());
+  // Other scans of this address are let finish; that is not the target's own time.
   constexpr auto kPatience = std::chrono::hours(24);
-  auto slot = co_await run.endpoints_per_host->acquire(run.endpoints[index].host, kPatience);
+  std::string key = job.addresses.front().to_string();
+  auto slot = co_await run.endpoints_per_address->acquire(std::move(key), kPatience);
   if (!slot || run.cancelled) co_return;
-  EndpointProbe probe(run, index);
+  EndpointProbe probe(run.services, run.tools, run.profile, run.endpoints[job.index],
+                      {endpoint_id(job.index), std::move(job.addresses), job.resolving});
   Endpoint endpoint = co_await probe.probe();
   if (!run.cancelled) run.sink(std::move(endpoint));
 }
 
+Task<void> resolve_one(Run& run, std::size_t index) {
+  const Services& services = run.services;
+  const SteadyTime began = services.clock.steady_now();
+  const auto budget =
+      std::min(services.limits.connect + services.limits.handshake, services.limits.target);
+  auto addresses =
+      co_await services.dialer.resolve_checked(run.endpoints[index].host, began + budget);
+  const auto took = services.clock.steady_now() - began;
+  if (addresses && !addresses->empty()) {
+    run.schedule.put({index, std::move(*addresses), took});
+    run.wake_one();
+    co_return;
+  }
+  run.schedule.drop();
+  if (run.cancelled) co_return;
+  Endpoint endpoint;
+  endpoint.id = endpoint_id(index);
+  endpoint.host = run.endpoints[index].host;
+  endpoint.port = run.endpoints[index].port;
+  endpoint.unreached_reason =
+      addresses ? "the name has no address" : addresses.error().public_detail;
+  endpoint.duration_ms = std::chrono::duration_cast<std::chrono::milliseconds>(took).count();
+  run.sink(std::move(endpoint));
+}
+
 Task<void> work(Run& run) {
-  while (!run.cancelled && run.next < run.endpoints.size()) {
-    const std::size_t index = run.next++;
-    co_await probe_one(run, index);
+  const auto executor = co_await asio::this_coro::executor;
+  asio::steady_timer timer(executor);
+  while (!run.cancelled) {
+    if (auto job = run.schedule.take()) {
+      co_await probe_one(run, std::move(*job));
+    } else if (const auto index = run.schedule.begin()) {
+      co_await resolve_one(run, *index);
+    } else if (run.schedule.exhausted()) {
+      run.wake_all();
+      co_return;
+    } else {
+      timer.expires_at(asio::steady_timer::time_point::max());
+      run.idle.push_back(&timer);
+      boost::system::error_code woken;
+      auto token = asio::redirect_error(asio::use_awaitable, woken);
+      co_await timer.async_wait(std::move(token));
+      std::erase(run.idle, &timer);  // a cancelled run wakes it too
+    }
   }
 }
 
@@ -209,13 +189,16 @@ Engine::~Engine() = default;
 Task<void> Engine::run(std::vector<PlannedEndpoint> endpoints, Profile profile, Sink sink,
                        const std::atomic<bool>& cancelled) {
   if (endpoints.empty()) co_return;
+  const std::size_t endpoint_count = endpoints.size();
   Run run{shared_->services,
-          {shared_->handshake, shared_->trust},
-          shared_->endpoints_per_host,
+          {shared_->trust},
+          shared_->endpoints_per_address,
           std::move(endpoints),
           profile,
           sink,
-          cancelled};
+          cancelled,
+          Schedule(endpoint_count, shared_->endpoints_per_address_max),
+          {}};
   const auto strand = asio::make_strand(co_await asio::this_coro::executor);
   auto body = run_on_strand(run);
   auto token = asio::use_awaitable_t<>();

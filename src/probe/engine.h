@@ -1,6 +1,7 @@
 #pragma once
-// Runs the probes of one scan: many endpoints at once, bounded in all and per host, each with a
-// deadline that holds whatever the server does. Memory does not grow with the number of endpoints
+// Runs the probes of one scan: many endpoints at once, bounded in all and per address, each with a
+// deadline that holds whatever the server does. A host is resolved once; its first address that
+// answers is looked at. Memory does not grow with the number of endpoints
 // beyond what the sink keeps. The engine may run several scans at once on several executors; it
 // owns nothing but its limits.
 
@@ -26,28 +27,36 @@ namespace carnet::probe {
 struct EngineLimits {
   int probes_at_once = 256;
   int probes_per_host = 4;
+  // Connections to one address: so many at once from rest, then by the second. The burst lets a
+  // whole standard profile (12) pass without a wait; more than one profile a second of one address
+  // is what the rate holds back.
+  int connect_burst_per_host = 20;
   int connects_per_host_per_second = 20;
   std::chrono::milliseconds connect{3000};
   std::chrono::milliseconds handshake{5000};
   std::chrono::milliseconds target{20000};
   std::size_t answer_bytes_max = 256 * 1024;
+  std::string user_agent = "carnet";  // how a probe that speaks HTTP announces itself
 };
 
 struct PlannedEndpoint {
   std::string host;  // name or address literal
   std::uint16_t port = 0;
-  std::string kind;  // "tls" | "ssh"; "" = find out (the server speaks first: SSH; else TLS)
+  std::string kind;  // a value of PlanRequest::kinds; "" = find out (endpoint_probe.h says how)
 };
 
 struct PlanRequest {
   std::vector<net::Target> targets;
-  std::vector<std::string> kinds;    // empty: by port
-  std::vector<std::uint16_t> ports;  // empty: the target's own, else 443
+  // "tls", "ssh", "email" (each mail protocol on its ports) or a protocol's name (protocols.h);
+  // empty: by port.
+  std::vector<std::string> kinds;
+  std::vector<std::uint16_t> ports;  // empty: the target's own, else those of the kind, else 443
   std::size_t endpoints_max = 10000;
 };
 
 // Expands CIDR blocks and ports to endpoints without duplicates, in the order given.
-// kValidationFailed ("targets") when it would pass endpoints_max or a kind is unknown.
+// kValidationFailed ("targets") when it would pass endpoints_max, with the number that it comes to
+// and the target that brings the most; or ("kinds") when a kind is unknown.
 [[nodiscard]] Result<std::vector<PlannedEndpoint>> plan(const PlanRequest& request);
 
 class Engine {

@@ -82,15 +82,15 @@ void Slots::drop_if_idle(const std::string& key) {
 }
 
 SteadyTime RateLimit::reserve(const std::string& key, SteadyTime now) {
-  constexpr std::size_t kKeysBeforeSweep = 1024;
   const std::lock_guard lock(mutex_);
-  if (next_.size() >= kKeysBeforeSweep) {
-    std::erase_if(next_, [now](const auto& entry) { return entry.second <= now; });
+  if (full_again_.size() >= sweep_at_) {
+    std::erase_if(full_again_, [now](const auto& entry) { return entry.second <= now; });
+    sweep_at_ = std::max<std::size_t>(1024, full_again_.size() * 2);
   }
   const auto interval = std::chrono::nanoseconds(std::chrono::seconds(1)) / per_second_;
-  SteadyTime& full_again = next_[key];
+  SteadyTime& full_again = full_again_[key];
   full_again = std::max(full_again, now) + interval;
-  return std::max(now, full_again - interval * per_second_);
+  return std::max(now, full_again - interval * burst_);
 }
 
 }  // namespace carnet::probe

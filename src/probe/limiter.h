@@ -72,18 +72,19 @@ class Slots : public std::enable_shared_from_this<Slots> {
   std::map<std::string, Entry> entries_;  // guarded by mutex_
 };
 
-// A bucket of `per_second` per key, full at the start.
+// A bucket per key that holds `burst`, full at the start and refilled by `per_second`.
 class RateLimit {
  public:
-  explicit RateLimit(int per_second) : per_second_(per_second) {}
+  RateLimit(int per_second, int burst) : per_second_(per_second), burst_(burst) {}
   // Takes a place and says when it comes up.
   [[nodiscard]] SteadyTime reserve(const std::string& key, SteadyTime now);
 
  private:
-  const int per_second_;
+  const int per_second_, burst_;
   std::mutex mutex_;
-  std::map<std::string, SteadyTime>
-      next_;  // guarded by mutex_: when the bucket would be full again
+  // Guarded by mutex_: when the bucket would be full again.
+  std::map<std::string, SteadyTime> full_again_;
+  std::size_t sweep_at_ = 1024;  // guarded by mutex_: keys at which full buckets are dropped
 };
 
 }  // namespace carnet::probe

@@ -57,25 +57,32 @@ Task<Result<Channel>> Wire::dial(net::IpAddress address) {
 }
 
 Task<Result<void>> Wire::reach() {
-  const SteadyTime resolve_by =
-      std::min(services_.clock.steady_now() + services_.limits.connect + services_.limits.handshake,
-               target_deadline_);
-  auto addresses = co_await services_.dialer.resolve_checked(host_, resolve_by);
-  if (!addresses) co_return tl::unexpected(std::move(addresses).error());
-  if (addresses->empty()) co_return make_error(ErrorCode::kUnavailable, "the name has no address");
-  if (addresses->size() > kAddressesTriedMax) addresses->resize(kAddressesTriedMax);
+  if (addresses_.empty()) {
+    const SteadyTime resolve_by = std::min(
+        services_.clock.steady_now() + services_.limits.connect + services_.limits.handshake,
+        target_deadline_);
+    auto found = co_await services_.dialer.resolve_checked(host_, resolve_by);
+    if (!found) co_return tl::unexpected(std::move(found).error());
+    addresses_ = std::move(*found);
+  }
+  if (addresses_.empty()) co_return make_error(ErrorCode::kUnavailable, "the name has no address");
+  if (addresses_.size() > kAddressesTriedMax) addresses_.resize(kAddressesTriedMax);
   std::optional<Error> first_error;
-  for (const net::IpAddress& address : *addresses) {
+  for (const net::IpAddress& address : addresses_) {
     address_ = address;
     auto channel = co_await dial(address);
     if (channel) {
       first_ = std::move(*channel);
       co_return Result<void>();
     }
+    passed_over_.push_back(address.to_string() + " (" + channel.error().public_detail + ")");
     if (!first_error) first_error = std::move(channel).error();
     if (out_of_time()) break;
   }
-  co_return tl::unexpected(std::move(*first_error));
+  if (passed_over_.size() < 2) co_return tl::unexpected(std::move(*first_error));
+  std::string all;
+  for (const std::string& one : passed_over_) all += (all.empty() ? "" : ", ") + one;
+  co_return make_error(first_error->code, "none of its addresses answered: " + all);
 }
 
 Task<Result<Channel>> Wire::open() {

@@ -54,21 +54,30 @@ class Wire {
         port_(port),
         target_deadline_(target_deadline) {}
 
-  // Resolves and connects to the first address that answers; the connection is kept for the first
-  // open(). The error's public_detail is the unreached_reason.
+  // Resolves (unless the addresses are known) and connects to the first address that answers, each
+  // with the connect limit for itself; the connection is kept for the first open(). The error's
+  // public_detail is the unreached_reason.
   [[nodiscard]] Task<Result<void>> reach();
+  // What resolve_checked() gave before; each is checked again when it is dialled.
+  void set_addresses(std::vector<net::IpAddress> addresses) { addresses_ = std::move(addresses); }
   // A fresh connection to the address that reach() found, nothing said on it.
   [[nodiscard]] Task<Result<Channel>> open();
   // The one way to a connection for TLS: open(), then the preamble if there is one. The channel's
   // deadline counts from the end of the preamble, which has as much time for itself.
   [[nodiscard]] Task<Result<Channel>> open_tls();
+  // Keeps a connection for the next open(), which gives it a deadline of its own; one that was kept
+  // before is closed.
+  void put_back(Channel channel) { first_ = std::move(channel); }
   // Every open_tls() from here on begins with it; null (as at first) for implicit TLS.
   void set_preamble(Preamble* preamble) { preamble_ = preamble; }
+  [[nodiscard]] bool has_preamble() const { return preamble_ != nullptr; }
 
   [[nodiscard]] const std::string& host() const { return host_; }
   [[nodiscard]] std::uint16_t port() const { return port_; }
   [[nodiscard]] std::string server_name() const;  // for SNI: "" for an address
   [[nodiscard]] const net::IpAddress& address() const { return address_; }
+  // The addresses that reach() tried in vain before, with the reason of each.
+  [[nodiscard]] const std::vector<std::string>& passed_over() const { return passed_over_; }
   [[nodiscard]] int connections() const { return connections_; }
   [[nodiscard]] bool out_of_time() const {
     return services_.clock.steady_now() >= target_deadline_;
@@ -82,6 +91,8 @@ class Wire {
   std::string host_;
   std::uint16_t port_;
   SteadyTime target_deadline_;
+  std::vector<net::IpAddress> addresses_;
+  std::vector<std::string> passed_over_;
   net::IpAddress address_;
   std::optional<Channel> first_;
   Preamble* preamble_ = nullptr;

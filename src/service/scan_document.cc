@@ -7,7 +7,8 @@
 #include <boost/json.hpp>
 
 #include "base/json.h"
-#include "crypto/hash.h"
+#include "base/packed_text.h"
+#include "crypto/sha256_stream.h"
 #include "evidence/report.h"
 #include "inventory/names.h"
 
@@ -81,8 +82,15 @@ inventory::TimelineEvent timeline_event(const store::EventRow& row) {
 
 FinalRows final_rows(const inventory::ScanDocument& document) {
   FinalRows rows;
-  rows.result = json::write(evidence::scan_result(document));
-  rows.sha256 = crypto::sha256_hex(rows.result);
+  TextPacker packer;
+  crypto::Sha256Stream digest;
+  evidence::write_scan_result(document, [&](std::string_view piece) {
+    packer.add(piece);
+    digest.add(piece);
+  });
+  rows.result = packer.finish();
+  rows.sha256 = to_hex(digest.finish());
+  rows.assets.reserve(document.judgement.assets.size());
   for (const inventory::Asset& asset : document.judgement.assets)
     rows.assets.push_back(
         store::AssetRow{.asset_id = asset.id,

@@ -34,7 +34,8 @@ struct DocumentHead {
 
 // What the final transaction stores of a document.
 struct FinalRows {
-  std::string result, sha256;
+  std::string result;  // packed (base/packed_text.h)
+  std::string sha256;  // of the text itself
   std::vector<store::AssetRow> assets;
   std::vector<store::scans::EndpointKey> reached;
 };

@@ -1,5 +1,6 @@
 #include <charconv>
 
+#include "base/packed_text.h"
 #include "store/repositories.h"
 #include "store/scan_columns.h"
 
@@ -121,6 +122,7 @@ Result<bool> set_pinned(Connection& db, const TenantId& tenant, const ScanId& id
                      {id.str(), tenant.str()});
 }
 
+// `result` may be packed (base/packed_text.h); find_result unpacks it.
 Result<void> put_result(Connection& db, const ScanId& id, std::string_view result,
                         std::string_view sha256) {
   return execute(
@@ -134,8 +136,12 @@ Result<std::optional<StoredResult>> find_result(Connection& db, const ScanId& id
   const auto read = [](const Row& row) {
     return StoredResult{.result = get_text(row, 0), .sha256 = get_text(row, 1)};
   };
-  return query_one(db, "SELECT result, sha256 FROM scan_results WHERE scan_id = $1", {id.str()},
-                   read);
+  CARNET_TRY(found, query_one(db, "SELECT result, sha256 FROM scan_results WHERE scan_id = $1",
+                              {id.str()}, read));
+  if (!found) return found;
+  CARNET_TRY(text, unpack_text(std::move(found->result)));
+  found->result = std::move(text);
+  return found;
 }
 
 Result<int> append_event(Connection& db, const ScanId& id, const EventRow& event) {

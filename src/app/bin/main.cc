@@ -36,8 +36,9 @@ struct SettingFlags {
   std::map<std::string, bool> switches;
   std::string config_file;
 
-  void add_to(CLI::App& command) {
+  void add_specs(CLI::App& command, bool of_probes_only) {
     for (const SettingSpec& spec : setting_specs()) {
+      if (of_probes_only && !spec.of_probes) continue;
       const std::string name(spec.name);
       const std::string help =
           fmt::format("{} [{}{}]", spec.help, spec.env,
@@ -45,9 +46,14 @@ struct SettingFlags {
       if (spec.is_flag) {
         command.add_flag("--" + name, switches[name], help);
       } else {
-        command.add_option("--" + name, texts[name], help)->type_name("VALUE");
+        CLI::Option* const option = command.add_option("--" + name, texts[name], help);
+        option->type_name("VALUE");
+        if (spec.is_list) option->join(',');
       }
     }
+  }
+  void add_to(CLI::App& command) {
+    add_specs(command, false);
     command
         .add_option(
             "--config", config_file,
@@ -56,13 +62,16 @@ struct SettingFlags {
         ->envname("CARNET_CONFIG");
   }
 
-  [[nodiscard]] Result<Settings> resolve(const CLI::App& command) const {
+  [[nodiscard]] FlagValues given_to(const CLI::App& command) const {
     FlagValues given;
     for (const auto& [name, text] : texts)
       if (command.count("--" + name) > 0) given[name] = text;
     for (const auto& [name, on] : switches)
       if (command.count("--" + name) > 0) given[name] = on ? "true" : "false";
-    return resolve_settings(given, process_environment(), config_file,
+    return given;
+  }
+  [[nodiscard]] Result<Settings> resolve(const CLI::App& command) const {
+    return resolve_settings(given_to(command), process_environment(), config_file,
                             ::isatty(STDERR_FILENO) == 1);
   }
 };
@@ -305,6 +314,8 @@ int run(int argc, char** argv) {
   CLI::App* const scan = cli.add_subcommand("scan", "scan from the shell, without a service");
   ScanCommand scan_command;
   add_scan_options(*scan, scan_command);
+  SettingFlags scan_flags;
+  scan_flags.add_specs(*scan, true);
   CLI::App* const admin = cli.add_subcommand("admin", "tenants and API keys of a running service");
   AdminFlags admin_flags;
   add_admin_options(*admin, admin_flags);
@@ -333,7 +344,11 @@ int run(int argc, char** argv) {
   }
   if (*config_command) return run_config(config_flags, *config_command);
   if (*migrate_command) return run_migrate(migrate_flags, *migrate_command, check);
-  if (*scan) return run_scan_command(scan_command, clock, random);
+  if (*scan) {
+    const auto probes = resolve_probe_settings(scan_flags.given_to(*scan), process_environment());
+    if (!probes) return fail("scan", probes.error().public_detail, kExitUsage);
+    return run_scan_command(scan_command, *probes, clock, random);
+  }
   if (*admin) return add_and_run_admin(*admin, admin_flags);
   if (*docs_command) return run_docs(cli, docs_what);
   if (*version_command) fmt::print("{}", version_text());
