@@ -5,8 +5,10 @@
 #include <algorithm>
 
 #include "crypto/hash.h"
+#include "evidence/cbom.h"
 #include "evidence/embedded.h"
 #include "evidence/report.h"
+#include "evidence/sarif.h"
 
 namespace carnet::evidence {
 namespace {
@@ -40,8 +42,11 @@ std::string checksums_of(const std::vector<BundleEntry>& entries) {
 Result<std::vector<NamedArtifact>> artifacts_of(const ScanDocument& document) {
   std::vector<NamedArtifact> artifacts;
   artifacts.push_back({std::string(kAssetsCsvName), "text/csv", assets_csv(document)});
+  artifacts.push_back({std::string(kCbomName), cbom_media_type(kCbomDefault), cbom_json(document)});
   artifacts.push_back({std::string(kRemediationCsvName), "text/csv", remediation_csv(document)});
   artifacts.push_back({std::string(kReportJsonName), "application/json", report_json(document)});
+  artifacts.push_back(
+      {std::string(kSarifName), std::string(kSarifMediaType), sarif_json(document)});
   return artifacts;
 }
 

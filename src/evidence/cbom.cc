@@ -1,0 +1,498 @@
+#include "evidence/cbom.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <boost/json.hpp>
+#include <map>
+#include <set>
+
+#include "base/json.h"
+#include "base/text.h"
+#include "crypto/hash.h"
+#include "evidence/cbom_knowledge.h"
+#include "inventory/names.h"
+
+namespace carnet::evidence {
+namespace {
+
+namespace bj = boost::json;
+using inventory::Asset;
+using inventory::Certificate;
+using inventory::Endpoint;
+using inventory::ScanDocument;
+using inventory::Support;
+
+constexpr std::string_view kScanRef = "scan";
+
+// CycloneDX asks for a UUID; one that is computed from the scan is a version 8 (RFC 9562).
+std::string serial_number(const ScanDocument& document, CbomVersion version) {
+  const std::string identity = fmt::format("cbom\n{}\n{}\n{}", document.scan_id,
+                                           to_rfc3339(document.finished_at), to_string(version));
+  crypto::Digest256 digest = crypto::sha256(identity);
+  digest[6] = static_cast<std::uint8_t>((digest[6] & 0x0FU) | 0x80U);
+  digest[8] = static_cast<std::uint8_t>((digest[8] & 0x3FU) | 0x80U);
+  const std::string hex = to_hex(digest).substr(0, 32);
+  return fmt::format("urn:uuid:{}-{}-{}-{}-{}", hex.substr(0, 8), hex.substr(8, 4),
+                     hex.substr(12, 4), hex.substr(16, 4), hex.substr(20));
+}
+
+// A name as part of a bom-ref: what would need escaping in a link to it is turned into a dash.
+std::string slug(std::string_view name) {
+  std::string out;
+  for (const char c : name) {
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                       c == '.' || c == '+' || c == '@' || c == '_';
+    out += plain ? c : '-';
+  }
+  return out;
+}
+
+std::string short_hash(const std::string& identity) {
+  return crypto::sha256_hex(identity).substr(0, 24);
+}
+
+bj::array array_of(const std::vector<std::string>& texts) {
+  bj::array array;
+  for (const std::string& text : texts) array.emplace_back(text);
+  return array;
+}
+
+// A list of one, said outright: `= {x}` may copy x instead.
+bj::array list_of(bj::value only) {
+  bj::array array;
+  array.push_back(std::move(only));
+  return array;
+}
+
+bj::object property(std::string_view name, std::string_view value) {
+  return {{"name", name}, {"value", value}};
+}
+
+// "[2001:db8::1]:443"
+std::string place_of(const Endpoint& endpoint) {
+  if (endpoint.file) return endpoint.host;
+  const bool ipv6 = endpoint.host.find(':') != std::string::npos;
+  return ipv6 ? fmt::format("[{}]:{}", endpoint.host, endpoint.port)
+              : fmt::format("{}:{}", endpoint.host, endpoint.port);
+}
+
+bool is_there(Support state) {
+  return state == Support::kPreferred || state == Support::kSupported;
+}
+
+bool is_plain_host(std::string_view host) {
+  return !host.empty() &&
+         host.find_first_not_of(
+             "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.:_-") ==
+             std::string_view::npos;
+}
+
+// Where it is, if that can be written as a URI.
+std::string uri_of(const Endpoint& endpoint, const std::string& place) {
+  if (endpoint.file || !is_plain_host(endpoint.host)) return {};
+  return fmt::format("{}://{}", endpoint.ssh ? "ssh" : endpoint.jwks ? "https" : "tls", place);
+}
+
+class Bom {
+ public:
+  Bom(const ScanDocument& document, CbomVersion version)
+      : document_(document),
+        version_(version),
+        knowledge_(builtin_cbom_knowledge()),
+        registry_(inventory::builtin_registry()) {}
+
+  std::string write() {
+    for (const Asset& asset : document_.judgement.assets)
+      assets_[asset.endpoint_id].push_back(&asset);
+    for (const Endpoint& endpoint : document_.endpoints)
+      if (endpoint.reached) add_service(endpoint);
+    // What an asset says of an endpoint is in the list even if nothing else named it.
+    for (const Asset& asset : document_.judgement.assets)
+      if (!asset.algorithm.empty()) static_cast<void>(algorithm(asset.algorithm, asset.key_size));
+    return json::write(root());
+  }
+
+ private:
+  [[nodiscard]] bool v1_7() const { return version_ == CbomVersion::k1_7; }
+
+  void depend(const std::string& from, const std::string& on) {
+    if (from != on && !on.empty()) dependencies_[from].insert(on);
+  }
+
+  bj::object& component(const std::string& ref, std::string_view name, std::string_view asset_type,
+                        std::string_view properties_name, bj::object properties) {
+    bj::object crypto{{"assetType", asset_type}};
+    crypto[properties_name] = std::move(properties);
+    bj::object json;
+    json["type"] = "cryptographic-asset";
+    json["bom-ref"] = ref;
+    json["name"] = name;
+    json["cryptoProperties"] = std::move(crypto);
+    dependencies_.try_emplace(ref);
+    return components_[ref] = std::move(json);
+  }
+
+  // The bom-ref of an algorithm; `bits` matters only where the name does not tell the size.
+  std::string algorithm(std::string_view name, int bits = 0) {
+    const CbomAlgorithm* row = knowledge_.find(name);
+    const std::string base = row != nullptr ? row->name : std::string(name);
+    const inventory::Algorithm* registered = row != nullptr ? row->registry : nullptr;
+    const bool sized = bits > 0 && registered != nullptr && registered->key_bits == 0 &&
+                       registered->shor_qubits_per_key_bit > 0;
+    const std::string full = sized ? fmt::format("{}-{}", base, bits) : base;
+    const std::string ref = "algorithm/" + slug(full);
+    if (components_.contains(ref)) return ref;
+    bj::object properties = algorithm_properties(row, sized ? bits : 0);
+    bj::object& json =
+        component(ref, full, "algorithm", "algorithmProperties", std::move(properties));
+    if (registered != nullptr && !registered->oids.empty())
+      json["cryptoProperties"].get_object()["oid"] = registered->oids.front();
+    if (registered != nullptr)
+      json["properties"] = list_of(property("carnet:source", registered->source));
+    if (row != nullptr)
+      for (const std::string& part : row->parts) depend(ref, algorithm(part));
+    return ref;
+  }
+
+  bj::object algorithm_properties(const CbomAlgorithm* row, int bits) const {
+    if (row == nullptr) return {{"primitive", "unknown"}};
+    const inventory::Algorithm* registered = row->registry;
+    bj::object json;
+    json["primitive"] = row->primitive;
+    if (v1_7() && !row->family.empty()) json["algorithmFamily"] = row->family;
+    const std::string parameters = bits > 0 ? std::to_string(bits) : row->parameter_set;
+    if (!parameters.empty()) json["parameterSetIdentifier"] = parameters;
+    if (!row->curve.empty()) {
+      if (v1_7())
+        json["ellipticCurve"] = row->curve;
+      else
+        json["curve"] = row->curve.substr(row->curve.find('/') + 1);
+    }
+    if (!row->mode.empty()) json["mode"] = row->mode;
+    if (!row->padding.empty()) json["padding"] = row->padding;
+    json["cryptoFunctions"] = array_of(row->functions);
+    if (bits > 0)
+      json["classicalSecurityLevel"] = inventory::classical_bits_of_modulus(bits);
+    else if (registered == nullptr)
+      json["classicalSecurityLevel"] = row->classical_security_bits;
+    else if (registered->classical_security_bits)
+      json["classicalSecurityLevel"] = *registered->classical_security_bits;
+    json["nistQuantumSecurityLevel"] =
+        registered != nullptr ? registered->nist_category : row->nist_category;
+    return json;
+  }
+
+  // A public key as related material; `identity` is what makes it this key and no other.
+  std::string public_key(const std::string& identity, std::string_view name,
+                         const std::string& algorithm_ref, int bits, const std::string& id) {
+    const std::string ref = "key/" + short_hash("key\n" + identity);
+    if (components_.contains(ref)) return ref;
+    bj::object properties{{"type", "public-key"}};
+    if (!id.empty()) properties["id"] = id;
+    if (v1_7())
+      properties["relatedCryptographicAssets"] =
+          list_of(bj::object{{"type", "algorithm"}, {"ref", algorithm_ref}});
+    else
+      properties["algorithmRef"] = algorithm_ref;
+    if (bits > 0) properties["size"] = bits;
+    component(ref, name, "related-crypto-material", "relatedCryptoMaterialProperties",
+              std::move(properties));
+    depend(ref, algorithm_ref);
+    return ref;
+  }
+
+  std::string certificate(const Certificate& seen) {
+    const std::string ref = "certificate/" + slug(seen.sha256);
+    if (components_.contains(ref)) return ref;
+    // The same key in two certificates is one key.
+    const std::string identity =
+        seen.spki_sha256.empty() ? "certificate\n" + seen.sha256 : "spki\n" + seen.spki_sha256;
+    const std::string key =
+        public_key(identity, "Public key of " + seen.subject,
+                   algorithm(seen.key_algorithm, seen.key_bits), seen.key_bits, {});
+    const std::string signature = algorithm(seen.signature_algorithm);
+    bj::object properties;
+    properties["subjectName"] = seen.subject;
+    properties["issuerName"] = seen.issuer;
+    properties["notValidBefore"] = to_rfc3339(seen.not_before);
+    properties["notValidAfter"] = to_rfc3339(seen.not_after);
+    properties["certificateFormat"] = "X.509";
+    if (v1_7()) {
+      properties["serialNumber"] = seen.serial_number;
+      properties["relatedCryptographicAssets"] = {{{"type", "algorithm"}, {"ref", signature}},
+                                                  {{"type", "publicKey"}, {"ref", key}}};
+    } else {
+      properties["signatureAlgorithmRef"] = signature;
+      properties["subjectPublicKeyRef"] = key;
+    }
+    const std::string name = seen.subject.empty() ? "Certificate" : seen.subject;
+    bj::object& json =
+        component(ref, name, "certificate", "certificateProperties", std::move(properties));
+    if (seen.sha256.size() == 64)
+      json["hashes"] = list_of(bj::object{{"alg", "SHA-256"}, {"content", seen.sha256}});
+    depend(ref, key);
+    depend(ref, signature);
+    // A dual-algorithm certificate carries a second key and a second signature.
+    for (const std::string& other : {seen.alt_key_algorithm, seen.alt_signature_algorithm})
+      if (!other.empty()) depend(ref, algorithm(other));
+    return ref;
+  }
+
+  // The algorithms that a suite names; empty for one that nobody knows.
+  std::vector<std::string> suite_algorithms(const inventory::TlsSuite& suite, int dh_bits) {
+    std::vector<std::string> refs;
+    const auto add = [&](std::string_view name, int bits = 0) {
+      if (name.empty()) return;
+      std::string ref = algorithm(name, bits);
+      if (std::find(refs.begin(), refs.end(), ref) == refs.end()) refs.push_back(std::move(ref));
+    };
+    if (knowledge_.find(suite.cipher) != nullptr) add(suite.cipher);
+    add(knowledge_.suite_mac(suite.mac));
+    // TLS_…_SHA384: the hash of the key schedule.
+    const std::string_view last =
+        std::string_view(suite.name).substr(suite.name.find_last_of('_') + 1);
+    if (const CbomAlgorithm* hash = knowledge_.find(last);
+        hash != nullptr && hash->primitive == "hash")
+      add(hash->name);
+    add(knowledge_.suite_key_exchange(suite.key_exchange),
+        suite.key_exchange == "DHE" ? dh_bits : 0);
+    add(knowledge_.suite_authentication(suite.authentication));
+    return refs;
+  }
+
+  void add_service(const Endpoint& endpoint) {
+    const std::string place = place_of(endpoint);
+    const std::string ref =
+        "endpoint/" +
+        short_hash("endpoint\n" + place + "\n" + (endpoint.tls ? endpoint.tls->server_name : ""));
+    if (services_.contains(ref)) return;
+    bj::object json;
+    json["bom-ref"] = ref;
+    json["name"] = place;
+    if (const std::string uri = uri_of(endpoint, place); !uri.empty())
+      json["endpoints"] = list_of(bj::value(uri));
+    bj::array properties;
+    for (const Asset* asset : assets_[endpoint.id])
+      properties.push_back(property(
+          "carnet:asset:" + asset->id,
+          fmt::format("{}; {}; {}", inventory::to_string(asset->exposure),
+                      inventory::to_string(asset->vulnerability.status), asset->algorithm)));
+    if (!properties.empty()) json["properties"] = std::move(properties);
+    dependencies_.try_emplace(ref);
+    services_[ref] = std::move(json);
+    depend(std::string(kScanRef), ref);
+    if (endpoint.tls) add_tls(endpoint, ref);
+    if (endpoint.ssh) add_ssh(endpoint, ref);
+    if (endpoint.jwks) add_jwks(endpoint, ref);
+    if (endpoint.file) add_file(*endpoint.file, ref);
+  }
+
+  void add_tls(const Endpoint& endpoint, const std::string& service) {
+    const inventory::TlsObservation& tls = *endpoint.tls;
+    std::vector<std::string> groups, group_names, certificates;
+    for (const auto& group : tls.groups) {
+      if (!is_there(group.state) || inventory::is_grease(group.codepoint)) continue;
+      groups.push_back(algorithm(group.name));
+      group_names.push_back(group.name);
+    }
+    for (const Certificate& seen : tls.certificates) certificates.push_back(certificate(seen));
+    for (const auto& version : tls.versions) {
+      if (!is_there(version.state)) continue;
+      const std::string ref = service + "/" + slug(version.version);
+      bj::array suites;
+      for (const auto& seen : tls.cipher_suites) {
+        if (seen.version != version.version) continue;
+        suites.push_back(suite_json(seen, tls.dh_bits, group_names, ref));
+      }
+      add_protocol(service, ref, "tls", version.version, std::move(suites), groups, certificates);
+    }
+  }
+
+  bj::object suite_json(const inventory::TlsCipherSuite& seen, int dh_bits,
+                        const std::vector<std::string>& group_names, const std::string& protocol) {
+    bj::object json{{"name", seen.name}};
+    const inventory::TlsSuite* suite = registry_.find_tls_suite(seen.codepoint);
+    bj::array refs;
+    if (suite != nullptr)
+      for (const std::string& ref : suite_algorithms(*suite, dh_bits)) {
+        refs.emplace_back(ref);
+        depend(protocol, ref);
+      }
+    if (!refs.empty()) json["algorithms"] = std::move(refs);
+    json["identifiers"] = {fmt::format("0x{:02X}", seen.codepoint >> 8U),
+                           fmt::format("0x{:02X}", seen.codepoint & 0xFFU)};
+    if (v1_7() && suite != nullptr && suite->tls13 && !group_names.empty())
+      json["tlsGroups"] = array_of(group_names);
+    return json;
+  }
+
+  void add_protocol(const std::string& service, const std::string& ref, std::string_view type,
+                    std::string_view name, bj::array suites, const std::vector<std::string>& first,
+                    const std::vector<std::string>& second) {
+    bj::object properties{{"type", type}};
+    properties["version"] = name.substr(name.find(' ') + 1);
+    if (!suites.empty()) properties["cipherSuites"] = std::move(suites);
+    bj::array related, refs;
+    std::set<std::string> seen;
+    for (const auto* list : {&first, &second})
+      for (const std::string& one : *list) {
+        if (!seen.insert(one).second) continue;
+        const std::string_view what = std::string_view(one).substr(0, one.find('/'));
+        refs.emplace_back(one);
+        related.push_back({{"type", what == "key" ? "publicKey" : what}, {"ref", one}});
+        depend(ref, one);
+      }
+    if (!refs.empty() && v1_7())
+      properties["relatedCryptographicAssets"] = std::move(related);
+    else if (!refs.empty())
+      properties["cryptoRefArray"] = std::move(refs);
+    component(ref, name, "protocol", "protocolProperties", std::move(properties));
+    depend(service, ref);
+  }
+
+  void add_ssh(const Endpoint& endpoint, const std::string& service) {
+    const inventory::SshObservation& ssh = *endpoint.ssh;
+    std::vector<std::string> algorithms, keys;
+    for (const auto* list : {&ssh.kex, &ssh.host_key_algorithms, &ssh.ciphers, &ssh.macs})
+      for (const std::string& name : *list) {
+        const inventory::Algorithm* row = registry_.find_by_ssh_name(name);
+        // What is no algorithm (ext-info-s, kex-strict-s-v00@openssh.com) is not in the registry.
+        if (row != nullptr) algorithms.push_back(algorithm(row->name));
+      }
+    for (const inventory::SshHostKey& key : ssh.host_keys) {
+      const inventory::Algorithm* row = registry_.find_by_ssh_key_type(key.type);
+      keys.push_back(public_key("ssh\n" + key.fingerprint, "Host key " + key.type,
+                                algorithm(row != nullptr ? row->name : key.type, key.bits),
+                                key.bits, key.fingerprint));
+    }
+    add_protocol(service, service + "/SSH-2.0", "ssh", "SSH 2.0", {}, algorithms, keys);
+  }
+
+  void add_jwks(const Endpoint& endpoint, const std::string& service) {
+    for (const inventory::JwksKey& key : endpoint.jwks->keys) {
+      const std::string identity = key.thumbprint.empty()
+                                       ? fmt::format("jwks\n{}\n{}\n{}", service, key.kid, key.alg)
+                                       : "jwk\n" + key.thumbprint;
+      const std::string name = key.algorithm.empty() ? key.kty : key.algorithm;
+      depend(service, public_key(identity, "Key " + key.kid, algorithm(name, key.bits), key.bits,
+                                 key.thumbprint));
+      for (const Certificate& seen : key.certificates) depend(service, certificate(seen));
+    }
+  }
+
+  void add_file(const inventory::FileObservation& file, const std::string& service) {
+    for (const Certificate& seen : file.certificates) depend(service, certificate(seen));
+    for (const inventory::FileEntry& entry : file.entries) {
+      if (entry.algorithm.empty() || entry.kind == "certificate") continue;
+      const std::string used = algorithm(entry.algorithm, entry.bits);
+      const bool key = entry.kind.ends_with("-key") || entry.kind == "known-host";
+      if (!key || entry.fingerprint.empty()) {
+        depend(service, used);
+        continue;
+      }
+      depend(service, public_key("file\n" + entry.fingerprint, entry.label, used, entry.bits,
+                                 entry.fingerprint));
+    }
+  }
+
+  bj::array metadata_properties() const {
+    const auto& judgement = document_.judgement;
+    const auto& counts = judgement.counts;
+    bj::array list;
+    const auto add = [&list](std::string_view name, const std::string& value) {
+      list.push_back(property(name, value));
+    };
+    add("carnet:sample", document_.sample ? "true" : "false");
+    add("carnet:scanId", document_.scan_id);
+    add("carnet:methodVersion", judgement.method_version);
+    if (judgement.score) {
+      add("carnet:readinessScore", fmt::format("{:.1f}", *judgement.score));
+      add("carnet:readinessBand", judgement.band);
+    }
+    add("carnet:endpoints:requested", std::to_string(judgement.coverage.requested));
+    add("carnet:endpoints:reached", std::to_string(judgement.coverage.reached));
+    add("carnet:assets", std::to_string(counts.assets));
+    add("carnet:assets:broken", std::to_string(counts.broken));
+    add("carnet:assets:at-risk", std::to_string(counts.at_risk));
+    add("carnet:assets:safe", std::to_string(counts.safe));
+    add("carnet:assets:unknown", std::to_string(counts.unknown));
+    add("carnet:assets:hndl-exposed", std::to_string(counts.hndl_exposed));
+    return list;
+  }
+
+  bj::object metadata() const {
+    bj::object json;
+    json["timestamp"] = to_rfc3339(document_.finished_at);
+    json["lifecycles"] = list_of(bj::object{{"phase", "operations"}});
+    bj::object tools;
+    tools["components"] = list_of(bj::object{{"type", "application"}, {"name", "Carnet"}});
+    json["tools"] = std::move(tools);
+    const std::string name = document_.label.empty() ? document_.scan_id : document_.label;
+    json["component"] = {{"type", "application"},
+                         {"bom-ref", kScanRef},
+                         {"name", document_.sample ? "SAMPLE: " + name : name}};
+    json["properties"] = metadata_properties();
+    return json;
+  }
+
+  bj::object root() {
+    bj::object json;
+    json["$schema"] =
+        fmt::format("http://cyclonedx.org/schema/bom-{}.schema.json", to_string(version_));
+    json["bomFormat"] = "CycloneDX";
+    json["specVersion"] = to_string(version_);
+    json["serialNumber"] = serial_number(document_, version_);
+    json["version"] = 1;
+    json["metadata"] = metadata();
+    bj::array components, services, dependencies;
+    for (auto& [ref, one] : components_) components.push_back(std::move(one));
+    for (auto& [ref, one] : services_) services.push_back(std::move(one));
+    dependencies_.try_emplace(std::string(kScanRef));
+    for (const auto& [ref, on] : dependencies_) {
+      bj::object dependency{{"ref", ref}};
+      bj::array list;
+      for (const std::string& one : on) list.emplace_back(one);
+      if (!list.empty()) dependency["dependsOn"] = std::move(list);
+      dependencies.push_back(std::move(dependency));
+    }
+    json["components"] = std::move(components);
+    json["services"] = std::move(services);
+    json["dependencies"] = std::move(dependencies);
+    // A look from outside never sees everything.
+    bj::object composition{{"aggregate", "incomplete"}};
+    composition["assemblies"] = list_of(bj::value(kScanRef));
+    json["compositions"] = list_of(std::move(composition));
+    return json;
+  }
+
+  const ScanDocument& document_;
+  CbomVersion version_;
+  const CbomKnowledge& knowledge_;
+  const inventory::Registry& registry_;
+  std::map<std::string, std::vector<const Asset*>> assets_;  // by endpoint id
+  std::map<std::string, bj::object> components_, services_;  // by bom-ref
+  std::map<std::string, std::set<std::string>> dependencies_;
+};
+
+}  // namespace
+
+std::optional<CbomVersion> parse_cbom_version(std::string_view text) {
+  if (text == "1.6") return CbomVersion::k1_6;
+  if (text == "1.7") return CbomVersion::k1_7;
+  return std::nullopt;
+}
+
+std::string_view to_string(CbomVersion version) {
+  return version == CbomVersion::k1_6 ? "1.6" : "1.7";
+}
+
+std::string cbom_media_type(CbomVersion version) {
+  return fmt::format("application/vnd.cyclonedx+json; version={}", to_string(version));
+}
+
+std::string cbom_json(const ScanDocument& document, CbomVersion version) {
+  return Bom(document, version).write();
+}
+
+}  // namespace carnet::evidence
