@@ -22,18 +22,27 @@ struct Group {
   std::string_view name;
   const char* key_type;    // of EVP_PKEY
   const char* group_name;  // OSSL_PKEY_PARAM_GROUP_NAME, or null where the type says it
-  int nid;                 // of a NIST curve, else 0
+  int nid;                 // of a curve with uncompressed points, else 0
   std::size_t share_bytes;
 };
 
-constexpr std::array<Group, 7> kGroups{{
+constexpr std::array<Group, 13> kGroups{{
     {EcdhGroup::kX25519, 0x001D, "X25519", "X25519", nullptr, 0, 32},
     {EcdhGroup::kX448, 0x001E, "X448", "X448", nullptr, 0, 56},
     {EcdhGroup::kP256, 0x0017, "P-256", "EC", "P-256", NID_X9_62_prime256v1, 65},
     {EcdhGroup::kP384, 0x0018, "P-384", "EC", "P-384", NID_secp384r1, 97},
     {EcdhGroup::kP521, 0x0019, "P-521", "EC", "P-521", NID_secp521r1, 133},
+    {EcdhGroup::kBrainpoolP256, 0x001F, "brainpoolP256r1", "EC", "brainpoolP256r1",
+     NID_brainpoolP256r1, 65},
+    {EcdhGroup::kBrainpoolP384, 0x0020, "brainpoolP384r1", "EC", "brainpoolP384r1",
+     NID_brainpoolP384r1, 97},
+    {EcdhGroup::kBrainpoolP512, 0x0021, "brainpoolP512r1", "EC", "brainpoolP512r1",
+     NID_brainpoolP512r1, 129},
     {EcdhGroup::kFfdhe2048, 0x0100, "ffdhe2048", "DH", "ffdhe2048", 0, 256},
     {EcdhGroup::kFfdhe3072, 0x0101, "ffdhe3072", "DH", "ffdhe3072", 0, 384},
+    {EcdhGroup::kFfdhe4096, 0x0102, "ffdhe4096", "DH", "ffdhe4096", 0, 512},
+    {EcdhGroup::kFfdhe6144, 0x0103, "ffdhe6144", "DH", "ffdhe6144", 0, 768},
+    {EcdhGroup::kFfdhe8192, 0x0104, "ffdhe8192", "DH", "ffdhe8192", 0, 1024},
 }};
 
 const Group& row_of(EcdhGroup group) {
@@ -62,7 +71,7 @@ EvpKey parameters_of(const Group& row) {
   return EvpKey(made);
 }
 
-// EVP takes a known private key of a NIST curve only together with its point.
+// EVP takes a known private key of a curve only together with its point.
 EvpKey nist_key_of(const Group& row, std::span<const std::uint8_t> scalar) {
   struct Deleter {
     void operator()(EC_GROUP* object) const { EC_GROUP_free(object); }

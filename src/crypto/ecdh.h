@@ -1,8 +1,9 @@
 #pragma once
 // One side of an ephemeral key agreement, with the encodings of TLS 1.3 key shares (RFC 8446
-// section 4.2.8, RFC 7919) and of SSH: X25519, X448, the NIST curves as uncompressed points, and
-// the finite-field groups. All from OpenSSL's EVP, which also draws the private keys from its
-// generator, seeded by the system. A key is used by one thread at a time; it wipes itself.
+// section 4.2.8, RFC 7919, RFC 8734) and of SSH: X25519, X448, the NIST and brainpool curves as
+// uncompressed points, and the finite-field groups. All from OpenSSL's EVP, which also draws the
+// private keys from its generator, seeded by the system. A key is used by one thread at a time; it
+// wipes itself.
 
 #include <cstdint>
 #include <memory>
@@ -18,7 +19,21 @@ struct evp_pkey_st;
 
 namespace carnet::crypto {
 
-enum class EcdhGroup { kX25519, kX448, kP256, kP384, kP521, kFfdhe2048, kFfdhe3072 };
+enum class EcdhGroup {
+  kX25519,
+  kX448,
+  kP256,
+  kP384,
+  kP521,
+  kBrainpoolP256,
+  kBrainpoolP384,
+  kBrainpoolP512,
+  kFfdhe2048,
+  kFfdhe3072,
+  kFfdhe4096,
+  kFfdhe6144,
+  kFfdhe8192,
+};
 
 // "X25519", "P-256", "ffdhe2048".
 [[nodiscard]] std::string_view name_of(EcdhGroup group);

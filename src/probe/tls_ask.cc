@@ -14,12 +14,22 @@ HelloAnswer failed_io(const Error& error) {
   return out;
 }
 
-HelloAnswer from_parser(const TlsServerParser& parser) {
+}  // namespace
+
+std::string HelloAnswer::describe() const {
+  if (alert && kind == Kind::kAlert)
+    return "the server sent the alert " + alert_name(alert->description);
+  if (!detail.empty()) return detail;
+  return "the server gave an answer that does not fit";
+}
+
+HelloAnswer answer_of(const TlsServerParser& parser) {
   HelloAnswer out;
   out.hello = parser.server_hello();
   out.alert = parser.alert();
   out.certificates = parser.certificates();
   out.key_exchange = parser.key_exchange();
+  out.ocsp_stapled = parser.ocsp_stapled();
   if (parser.state() == TlsServerParser::State::kFailed) {
     out.kind = Kind::kNotTls;
     out.detail = parser.failure();
@@ -31,8 +41,6 @@ HelloAnswer from_parser(const TlsServerParser& parser) {
   }
   return out;
 }
-
-}  // namespace
 
 KeyExchangeForm key_exchange_form(std::uint16_t suite) {
   const inventory::TlsSuite* known = inventory::find_tls_suite(suite);
@@ -76,7 +84,13 @@ Task<HelloAnswer> ask(Wire& wire, HelloSpec spec) {
     parser.feed(std::span<const std::uint8_t>(buffer).first(*got));
   }
   connection.close();
-  co_return from_parser(parser);
+  co_return answer_of(parser);
+}
+
+Task<HelloAnswer> ask_twice(Wire& wire, HelloSpec spec) {
+  auto answer = co_await ask(wire, spec);
+  if (answer.no_answer() && !wire.out_of_time()) answer = co_await ask(wire, std::move(spec));
+  co_return answer;
 }
 
 }  // namespace carnet::probe

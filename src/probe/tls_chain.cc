@@ -151,6 +151,17 @@ TrustStore::TrustStore() : store_(X509_STORE_new()), has_authorities_(any_author
   ERR_clear_error();
 }
 
+Bytes public_key_info(const Bytes& certificate) {
+  const X509Ptr decoded = decode(certificate);
+  unsigned char* raw = nullptr;
+  const int size = decoded ? i2d_X509_PUBKEY(X509_get_X509_PUBKEY(decoded.get()), &raw) : 0;
+  Bytes out;
+  if (size > 0) out.assign(raw, raw + size);
+  OPENSSL_free(raw);
+  ERR_clear_error();
+  return out;
+}
+
 void judge_chain(const std::vector<Bytes>& chain, int number, const ChainContext& context,
                  inventory::TlsObservation& out) {
   ChainJudge judge(context, out.findings);

@@ -30,6 +30,9 @@ class TrustStore {
   bool has_authorities_ = false;
 };
 
+// The SubjectPublicKeyInfo of a certificate, DER; empty if it cannot be read.
+[[nodiscard]] Bytes public_key_info(const Bytes& certificate);
+
 struct ChainContext {
   const std::string& host;  // what the certificate should be for
   Timestamp now{};

@@ -1,6 +1,8 @@
 #include "probe/tls_groups.h"
 
 #include "inventory/registry.h"
+#include "probe/tls_handshake.h"
+#include "probe/tls_schemes.h"
 
 namespace carnet::probe {
 namespace {
@@ -11,7 +13,6 @@ using inventory::Profile;
 using inventory::Support;
 using Kind = HelloAnswer::Kind;
 
-constexpr std::size_t kLargeHelloBytes = 1700;  // over one Ethernet frame, as a hybrid share is
 constexpr std::uint8_t kHandshakeFailure = 40, kIllegalParameter = 47, kProtocolVersion = 70,
                        kInsufficientSecurity = 71;
 
@@ -46,62 +47,107 @@ bool refuses_groups(const HelloAnswer& answer) {
   return code == kHandshakeFailure || code == kIllegalParameter || code == kInsufficientSecurity;
 }
 
-bool no_answer(const HelloAnswer& answer) {
-  return answer.kind == Kind::kClosed || answer.kind == Kind::kReset ||
-         answer.kind == Kind::kSilent || answer.kind == Kind::kNoConnection;
-}
-
-// A lost packet must not become a verdict: what brought no answer is asked once more.
-Task<HelloAnswer> ask_twice(Wire& wire, HelloSpec spec) {
-  auto answer = co_await ask(wire, spec);
-  if (no_answer(answer) && !wire.out_of_time()) answer = co_await ask(wire, std::move(spec));
-  co_return answer;
-}
+// One answer to a list of groups, from which the server's way of choosing is read.
+struct Choice {
+  std::vector<std::uint16_t> offered;
+  std::uint16_t chosen = 0;
+};
 
 class GroupProbe {
  public:
-  GroupProbe(Wire& wire, Profile profile) : wire_(wire), profile_(profile) {
+  GroupProbe(Wire& wire, std::vector<std::uint16_t> stated, Profile profile)
+      : wire_(wire), profile_(profile), stated_(std::move(stated)) {
     remaining_ = tls13_group_candidates();
   }
 
-  // The same groups in the opposite order, in a hello of the size a hybrid key share makes.
-  Task<void> compare_orders() {
-    auto reversed = tls13_group_candidates();
-    std::reverse(reversed.begin(), reversed.end());
-    const HelloSpec small = group_hello(wire_, std::move(reversed));
-    HelloSpec large = small;
-    large.pad_to_bytes = kLargeHelloBytes;
-    auto answer = co_await ask_twice(wire_, std::move(large));
-    if (no_answer(answer) && answer.kind != Kind::kNoConnection && !wire_.out_of_time()) {
-      const std::string detail = answer.detail;
-      answer = co_await ask_twice(wire_, small);
-      if (answer.kind == Kind::kRetryRequest) note_large_hello(detail);
+  Task<GroupResult> run(std::optional<HelloAnswer> first) {
+    if (!first) {
+      auto spec = first_group_hello(wire_);
+      first = co_await ask_twice(wire_, std::move(spec));
     }
-    if (answer.kind == Kind::kRetryRequest) reversed_choice_ = answer.hello->key_share_group;
-  }
-
-  Task<void> walk(HelloAnswer answer) {
-    if (answer.kind == Kind::kAlert && answer.alert->description == kProtocolVersion) {
+    if (first->kind == Kind::kAlert && first->alert->description == kProtocolVersion) {
       result_.tls13 = Support::kUnsupported;
       refused_ = true;
+      co_return finish();
+    }
+    result_.first = *first;
+    if (take(*first, remaining_)) {
+      co_await second_choice();
+      accept_stated();
+      co_await walk();
+      if (profile_ == Profile::kDeep) co_await ask_each();
+      co_await settle_order();
+    } else {
+      refused_ = false;
+    }
+    co_return finish();
+  }
+
+ private:
+  // The opposite order without the favourite: it shows the second choice and often whose order
+  // counts. Carried through, for the list that the server may state to a client that did not get
+  // its favourite.
+  Task<void> second_choice() {
+    auto offered = remaining_;
+    std::reverse(offered.begin(), offered.end());
+    const bool need_list = stated_.empty() && profile_ != Profile::kDeep;
+    ClientOffer offer;
+    offer.hello = group_hello(wire_, offered);
+    offer.hello.suites = completable_suites();
+    offer.on_retry = need_list ? ClientOffer::OnRetry::kFinishIfCheap : ClientOffer::OnRetry::kStop;
+    const auto result = co_await shake_hands(wire_, std::move(offer));
+    if (!result.retry_group) co_return;  // walk() asks again and says what is wrong
+    HelloAnswer answer;
+    answer.kind = Kind::kRetryRequest;
+    answer.hello.emplace();
+    answer.hello->suite = result.suite.value_or(0);
+    answer.hello->key_share_group = result.retry_group;
+    take(answer, offered);
+    if (need_list) stated_ = result.server_groups;
+  }
+
+  void accept_stated() {
+    if (profile_ == Profile::kDeep) return;
+    for (const std::uint16_t group : stated_) {
+      if (std::erase(remaining_, group) > 0) found_.push_back(group);
+    }
+  }
+
+  // Each round takes one group away, so the loop ends whatever the server says.
+  Task<void> walk() {
+    HelloAnswer answer;
+    while (!remaining_.empty()) {
+      const auto offered = remaining_;
+      answer = co_await ask_twice(wire_, group_hello(wire_, offered));
+      if (!take(answer, offered)) break;
+    }
+    refused_ = remaining_.empty() || refuses_groups(answer);
+    if (!refused_) {
+      note("group_enumeration_incomplete", "low",
+           "The list of groups could not be read to its end: " + answer.describe() + ".");
+    }
+  }
+
+  // Whose order counts. A server that passes over a group it has, for one further down the client's
+  // list, has an order of its own; if none of its answers did, the opposite order is asked.
+  Task<void> settle_order() {
+    if (found_.size() < 2) co_return;
+    for (const Choice& choice : choices_) {
+      const auto first_known =
+          std::find_if(choice.offered.begin(), choice.offered.end(),
+                       [this](std::uint16_t group) { return contains(found_, group); });
+      if (*first_known == choice.chosen) continue;
+      result_.server_order = true;
       co_return;
     }
-    // Each round takes one group away, so the loop ends whatever the server says.
-    while (take(answer) && !remaining_.empty()) {
-      answer = co_await ask_twice(wire_, group_hello(wire_, remaining_));
-    }
-    refused_ = !found_.empty() && (remaining_.empty() || refuses_groups(answer));
-    if (!found_.empty() && !refused_) {
-      note("group_enumeration_incomplete", "low",
-           "The list of groups could not be read to its end: " + describe(answer) + ".");
-    }
-    if (profile_ == Profile::kDeep && !found_.empty()) co_await ask_each();
+    auto reversed = tls13_group_candidates();
+    std::reverse(reversed.begin(), reversed.end());
+    const auto answer = co_await ask_twice(wire_, group_hello(wire_, reversed));
+    if (answer.kind != Kind::kRetryRequest || !answer.hello->key_share_group) co_return;
+    result_.server_order = *answer.hello->key_share_group == found_.front();
   }
 
   GroupResult finish() {
-    if (found_.size() >= 2 && reversed_choice_) {
-      result_.server_order = *reversed_choice_ == found_.front();
-    }
     for (std::size_t i = 0; i < found_.size(); ++i) {
       const Support state = i == 0 ? Support::kPreferred : Support::kSupported;
       result_.groups.push_back(describe_group(found_[i], state));
@@ -114,9 +160,8 @@ class GroupProbe {
     return std::move(result_);
   }
 
- private:
   // True if the answer named one of the groups that were offered.
-  bool take(const HelloAnswer& answer) {
+  bool take(const HelloAnswer& answer, const std::vector<std::uint16_t>& offered) {
     if (answer.kind != Kind::kRetryRequest) {
       if (answer.kind == Kind::kServerHello && answer.hello->version >= kTls13) {
         note("key_share_not_offered", "info",
@@ -138,6 +183,7 @@ class GroupProbe {
     result_.tls13 = Support::kSupported;
     if (!contains(result_.suites, answer.hello->suite))
       result_.suites.push_back(answer.hello->suite);
+    choices_.push_back({offered, *group});  // `offered` may be remaining_ itself
     found_.push_back(*group);
     std::erase(remaining_, *group);
     return true;
@@ -169,24 +215,13 @@ class GroupProbe {
     }
   }
 
-  void note_large_hello(const std::string& detail) {
-    note("large_client_hello_intolerant", "high",
-         "A ClientHello over 1,500 bytes gets no answer (" + detail +
-             ") while a small one does; browsers with hybrid key shares will fail here.");
-  }
   void note(std::string code, std::string severity, std::string detail) {
     result_.findings.push_back({std::move(code), std::move(severity), std::move(detail)});
   }
-  static std::string describe(const HelloAnswer& answer) {
-    if (answer.alert) return "the server sent the alert " + alert_name(answer.alert->description);
-    if (!answer.detail.empty()) return answer.detail;
-    return "the server gave an answer that does not fit";
-  }
-
   Wire& wire_;
   Profile profile_;
-  std::vector<std::uint16_t> remaining_, found_, alone_refused_;
-  std::optional<std::uint16_t> reversed_choice_;
+  std::vector<std::uint16_t> stated_, remaining_, found_, alone_refused_;
+  std::vector<Choice> choices_;
   bool refused_ = false;
   GroupResult result_;
 };
@@ -224,13 +259,11 @@ HelloSpec first_group_hello(const Wire& wire) {
   return group_hello(wire, tls13_group_candidates());
 }
 
-Task<GroupResult> enumerate_groups(Wire& wire, HelloAnswer first, Profile profile) {
-  GroupProbe probe(wire, profile);
-  std::vector<Task<void>> tasks;
-  if (first.kind == Kind::kRetryRequest) tasks.push_back(probe.compare_orders());
-  tasks.push_back(probe.walk(std::move(first)));
-  co_await run_all(std::move(tasks));
-  co_return probe.finish();
+Task<GroupResult> enumerate_groups(Wire& wire, std::optional<HelloAnswer> first,
+                                   std::vector<std::uint16_t> stated, Profile profile) {
+  GroupProbe probe(wire, std::move(stated), profile);
+  auto result = co_await probe.run(std::move(first));
+  co_return result;
 }
 
 }  // namespace carnet::probe

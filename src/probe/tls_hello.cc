@@ -15,7 +15,9 @@ enum Extension : std::uint16_t {
   kAlpn = 16,
   kPadding = 21,
   kExtendedMasterSecret = 23,
+  kSessionTicket = 35,
   kSupportedVersions = 43,
+  kCookie = 44,
   kPskKeyExchangeModes = 45,
   kKeyShare = 51,
   kRenegotiationInfo = 0xFF01,
@@ -70,6 +72,7 @@ Bytes build_extensions(const HelloSpec& spec) {
   put_names(out, spec);
   put_extension(out, kRenegotiationInfo, Bytes{0});
   put_extension(out, kExtendedMasterSecret, {});
+  put_extension(out, kSessionTicket, {});
   put_extension(out, kStatusRequest, Bytes{1, 0, 0, 0, 0});
   if (!spec.groups.empty()) {
     put_list_extension(out, kSupportedGroups, 2, code_points(spec.groups));
@@ -81,8 +84,14 @@ Bytes build_extensions(const HelloSpec& spec) {
   if (!spec.versions.empty()) {
     put_list_extension(out, kSupportedVersions, 1, code_points(spec.versions));
   }
-  if (spec.empty_key_share) {
-    put_extension(out, kKeyShare, Bytes{0, 0});
+  if (!spec.cookie.empty()) put_list_extension(out, kCookie, 2, spec.cookie);
+  if (spec.empty_key_share || !spec.key_shares.empty()) {
+    Bytes shares;
+    for (const ClientShare& entry : spec.key_shares) {
+      put(shares, 2, entry.group);
+      put_vector(shares, 2, entry.share);
+    }
+    put_list_extension(out, kKeyShare, 2, shares);
     put_extension(out, kPskKeyExchangeModes, Bytes{1, 1});
   }
   return out;
@@ -90,18 +99,26 @@ Bytes build_extensions(const HelloSpec& spec) {
 
 }  // namespace
 
+HelloSeed draw_hello_seed(Random& random) {
+  HelloSeed seed;
+  random.fill(seed.random);
+  random.fill(seed.session_id);
+  return seed;
+}
+
 Bytes build_client_hello(const HelloSpec& spec, Random& random) {
+  return build_client_hello(spec, draw_hello_seed(random));
+}
+
+Bytes build_client_hello(const HelloSpec& spec, const HelloSeed& seed) {
   Bytes body;
   put(body, 2, spec.legacy_version);
-  std::array<std::uint8_t, 32> nonce{};
-  random.fill(nonce);
-  append(body, nonce);
+  append(body, seed.random);
   // A session id makes TLS 1.3 look like a resumption to middleboxes (RFC 8446, appendix D.4).
   if (spec.versions.empty()) {
     put(body, 1, 0);
   } else {
-    random.fill(nonce);
-    put_vector(body, 1, nonce);
+    put_vector(body, 1, seed.session_id);
   }
   put_vector(body, 2, code_points(spec.suites));
   put_vector(body, 1, Bytes{0});  // no compression
@@ -121,18 +138,6 @@ Bytes build_client_hello(const HelloSpec& spec, Random& random) {
   put(record, 2, spec.legacy_version == kSsl30 ? kSsl30 : kTls10);
   put_vector(record, 2, message);
   return record;
-}
-
-const std::vector<std::uint16_t>& all_signature_schemes() {
-  static const std::vector<std::uint16_t> kSchemes{
-      0x0904, 0x0905, 0x0906,                                          // ML-DSA
-      0x0403, 0x0503, 0x0603, 0x0807, 0x0808, 0x081A, 0x081B, 0x081C,  // ECDSA, EdDSA, brainpool
-      0x0804, 0x0805, 0x0806, 0x0809, 0x080A, 0x080B,                  // RSA-PSS
-      0x0401, 0x0501, 0x0601, 0x0708,                                  // RSA PKCS #1, SM2
-      0x0911, 0x0912, 0x0913, 0x0914, 0x0915, 0x0916,                  // SLH-DSA
-      0x0917, 0x0918, 0x0919, 0x091A, 0x091B, 0x091C, 0x0303, 0x0301,
-      0x0203, 0x0201, 0x0402, 0x0202};  // SHA-224, SHA-1 and DSA, for old servers
-  return kSchemes;
 }
 
 }  // namespace carnet::probe

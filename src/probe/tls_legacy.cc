@@ -1,6 +1,7 @@
 #include "probe/tls_legacy.h"
 
 #include "inventory/registry.h"
+#include "probe/tls_schemes.h"
 
 namespace carnet::probe {
 namespace {
@@ -10,13 +11,16 @@ using inventory::Support;
 using inventory::TlsSuite;
 using Kind = HelloAnswer::Kind;
 
+constexpr std::uint8_t kProtocolVersion = 70;
+
 // Curves first that nearly every server has; then the rest of RFC 8422 and RFC 4492.
 const std::vector<std::uint16_t> kCurves{0x001D, 0x0017, 0x0018, 0x0019, 0x001E, 0x001A, 0x001B,
                                          0x001C, 0x0016, 0x0015, 0x0013, 0x0009, 0x000A, 0x000B,
                                          0x000C, 0x000D, 0x000E, 0x0014, 0x0012};
 constexpr std::array<std::uint16_t, 5> kFfdhe{0x0100, 0x0101, 0x0102, 0x0103, 0x0104};
 
-// One class, one hello: what a server must not have shows even if it likes something else better.
+// What a server must not have shows even if it likes something else better: with a whole class
+// taken away it has to show another.
 enum class SuiteClass { kEcdsa, kEcdheAead, kEcdheCbc, kDhe, kRsa, kObsolete };
 constexpr std::array<SuiteClass, 6> kClasses{SuiteClass::kEcdsa,    SuiteClass::kEcdheAead,
                                              SuiteClass::kEcdheCbc, SuiteClass::kDhe,
@@ -48,6 +52,11 @@ std::optional<SuiteClass> class_of(const TlsSuite& suite) {
   return SuiteClass::kObsolete;
 }
 
+std::optional<SuiteClass> class_of_suite(std::uint16_t codepoint) {
+  const TlsSuite* suite = inventory::find_tls_suite(codepoint);
+  return suite != nullptr ? class_of(*suite) : std::nullopt;
+}
+
 // Suites of one class, or of all in the order of the classes.
 std::vector<std::uint16_t> suites_of(std::optional<SuiteClass> wanted, bool tls12) {
   std::vector<std::uint16_t> out;
@@ -77,98 +86,111 @@ HelloSpec legacy_hello(const Wire& wire, std::uint16_t version, std::vector<std:
   return spec;
 }
 
-std::string version_name(std::uint16_t version) {
-  switch (version) {
-    case kTls13:
-      return "TLS 1.3";
-    case kTls12:
-      return "TLS 1.2";
-    case kTls11:
-      return "TLS 1.1";
-    case kTls10:
-      return "TLS 1.0";
-    case kSsl30:
-      return "SSL 3.0";
-    default:
-      return fmt::format("0x{:04X}", version);
-  }
-}
-
 class LegacyProbe {
  public:
-  LegacyProbe(Wire& wire, Profile profile) : wire_(wire), profile_(profile) {}
+  LegacyProbe(Wire& wire, const HelloAnswer* first, Profile profile)
+      : wire_(wire), first_(first), profile_(profile) {}
 
   Task<LegacyResult> run() {
-    std::vector<Task<void>> first;
-    first.push_back(ask_version(kTls12));
-    first.push_back(ask_version(kTls11));
-    first.push_back(ask_version(kTls10));
-    co_await run_all(std::move(first));
-    std::vector<Task<void>> second;
-    if (states_[kTls12] == Support::kSupported) {
-      for (const SuiteClass one : kClasses) second.push_back(ask_class(one));
+    for (const std::uint16_t version : {kTls12, kTls11, kTls10}) {
+      states_[version] = Support::kNotProven;
     }
-    for (const std::uint16_t version : {kTls11, kTls10}) {
-      const bool walk = profile_ == Profile::kDeep && states_[version] == Support::kSupported;
-      if (walk) second.push_back(walk_version(version));
-    }
-    // Nobody speaks SSL 3.0 and not TLS 1.0; without the latter only the deep profile asks.
-    if (states_[kTls10] == Support::kSupported || profile_ == Profile::kDeep) {
-      second.push_back(ask_version(kSsl30));
-    }
-    co_await run_all(std::move(second));
+    if (first_ != nullptr) take_first();
+    std::vector<Task<void>> tasks;
+    tasks.push_back(newest());
+    tasks.push_back(older());
+    co_await run_all(std::move(tasks));
     settle();
     co_return std::move(result_);
   }
 
  private:
-  Task<void> ask_version(std::uint16_t version) {
-    const auto suites = suites_of(std::nullopt, version == kTls12);
-    auto answer = co_await ask(wire_, legacy_hello(wire_, version, suites));
-    const bool lost = answer.kind == Kind::kReset || answer.kind == Kind::kSilent;
-    if (lost && !wire_.out_of_time()) {
-      answer = co_await ask(wire_, legacy_hello(wire_, version, suites));
+  // The server chose the best it has of all versions.
+  void take_first() {
+    const std::uint16_t version = first_->hello->version;
+    for (auto& [known, state] : states_) {
+      if (known > version) state = Support::kUnsupported;
     }
-    if (answer.kind == Kind::kServerHello) {
-      take(answer, suites);
-      states_[version] =
-          answer.hello->version == version ? Support::kSupported : Support::kUnsupported;
-    } else if (answer.kind == Kind::kAlert) {
-      states_[version] = Support::kUnsupported;
-    } else if (answer.kind == Kind::kClosed || answer.kind == Kind::kReset) {
-      states_[version] = Support::kNotProven;
-      cut_.push_back(version);
-    } else {
-      states_[version] = Support::kNotProven;
-    }
+    states_[version] = Support::kSupported;
+    take(*first_, ordinary_suites());
   }
 
-  Task<void> ask_class(SuiteClass wanted) {
-    auto suites = suites_of(wanted, true);
-    const auto known = erase_seen(suites, kTls12);
-    if (known > 0 && profile_ != Profile::kDeep) co_return;  // the version hello has shown it
+  // TLS 1.2: versions and suites in one, down to the refusal.
+  Task<void> newest() {
+    if (states_[kTls12] == Support::kUnsupported) co_return;
+    auto suites = suites_of(std::nullopt, true);
+    if (states_[kTls12] == Support::kSupported) {
+      remove(suites, first_->hello->suite);
+    } else {
+      const auto answer = co_await ask_version(kTls12, suites);
+      if (states_[kTls12] != Support::kSupported) co_return;
+      remove(suites, answer.hello->suite);
+    }
     co_await walk(kTls12, std::move(suites));
   }
 
-  Task<void> walk_version(std::uint16_t version) {
-    auto suites = suites_of(std::nullopt, false);
-    erase_seen(suites, version);
-    co_await walk(version, std::move(suites));
+  // TLS 1.1 and whatever is under it: a server takes the highest version that it has.
+  Task<void> older() {
+    const auto suites = suites_of(std::nullopt, false);
+    for (const std::uint16_t version : {kTls11, kTls10}) {
+      if (states_[version] == Support::kNotProven) {
+        const auto answer = co_await ask_version(version, suites);
+        const bool nothing_older =
+            answer.kind == Kind::kAlert && answer.alert->description == kProtocolVersion;
+        if (nothing_older) {
+          // The alert speaks of every version up to the one offered.
+          for (auto& [other, state] : states_) {
+            if (other <= version && state == Support::kNotProven) state = Support::kUnsupported;
+          }
+        }
+      }
+      if (profile_ == Profile::kDeep && states_[version] == Support::kSupported) {
+        auto left = suites;
+        erase_seen(left, version);
+        co_await walk(version, std::move(left));
+      }
+    }
+    // Nobody speaks SSL 3.0 and not TLS 1.0; without the latter only the deep profile asks.
+    if (states_[kTls10] == Support::kSupported || profile_ == Profile::kDeep) {
+      states_[kSsl30] = Support::kNotProven;
+      [[maybe_unused]] const auto answer = co_await ask_version(kSsl30, suites);
+    }
   }
 
-  // Each round takes one suite away; a standard profile is content with the first.
+  Task<HelloAnswer> ask_version(std::uint16_t version, std::vector<std::uint16_t> suites) {
+    auto answer = co_await ask_twice(wire_, legacy_hello(wire_, version, suites));
+    if (answer.kind == Kind::kServerHello) {
+      const std::uint16_t chosen = answer.hello->version;
+      if (chosen != version) states_[version] = Support::kUnsupported;
+      if (chosen <= version && take(answer, suites)) states_[chosen] = Support::kSupported;
+    } else if (answer.kind == Kind::kAlert) {
+      states_[version] = Support::kUnsupported;
+    } else if (answer.kind == Kind::kClosed || answer.kind == Kind::kReset) {
+      cut_.push_back(version);
+    }
+    co_return answer;
+  }
+
   Task<void> walk(std::uint16_t version, std::vector<std::uint16_t> suites) {
     while (!suites.empty() && !wire_.out_of_time()) {
       const auto answer = co_await ask(wire_, legacy_hello(wire_, version, suites));
       if (answer.kind != Kind::kServerHello || answer.hello->version != version) co_return;
-      if (!take(answer, suites) || profile_ != Profile::kDeep) co_return;
-      std::erase(suites, answer.hello->suite);
+      if (!take(answer, suites)) co_return;
+      remove(suites, answer.hello->suite);
     }
   }
 
-  std::size_t erase_seen(std::vector<std::uint16_t>& suites, std::uint16_t version) const {
+  // Takes away what was shown: the suite, in the standard profile its whole class.
+  void remove(std::vector<std::uint16_t>& suites, std::uint16_t shown) const {
+    const auto shown_class = class_of_suite(shown);
+    std::erase_if(suites, [&](std::uint16_t suite) {
+      return suite == shown || (profile_ != Profile::kDeep && class_of_suite(suite) == shown_class);
+    });
+  }
+
+  void erase_seen(std::vector<std::uint16_t>& suites, std::uint16_t version) const {
     const std::string name = version_name(version);
-    return std::erase_if(suites, [&](std::uint16_t suite) {
+    std::erase_if(suites, [&](std::uint16_t suite) {
       return std::any_of(result_.suites.begin(), result_.suites.end(), [&](const auto& known) {
         return known.codepoint == suite && known.version == name;
       });
@@ -180,6 +202,9 @@ class LegacyProbe {
     const ServerHello& hello = *answer.hello;
     if (std::find(offered.begin(), offered.end(), hello.suite) == offered.end()) return false;
     result_.answered = true;
+    result_.ocsp_stapled |= answer.ocsp_stapled;
+    result_.session_tickets |= hello.session_ticket;
+    result_.insecure_renegotiation |= !hello.secure_renegotiation && hello.version > kSsl30;
     inventory::TlsCipherSuite suite{version_name(hello.version), suite_name(hello.suite),
                                     hello.suite};
     const bool known =
@@ -201,6 +226,10 @@ class LegacyProbe {
       }
     }
     if (!answer.key_exchange) return;
+    if (const auto scheme = answer.key_exchange->signature_scheme) {
+      auto& all = result_.schemes;
+      if (std::find(all.begin(), all.end(), *scheme) == all.end()) all.push_back(*scheme);
+    }
     const int bits = answer.key_exchange->dh_bits;
     if (bits > 0 && (result_.dh_bits == 0 || bits < result_.dh_bits)) result_.dh_bits = bits;
     if (const auto group = answer.key_exchange->group) {
@@ -219,7 +248,8 @@ class LegacyProbe {
   // A closed connection is a refusal only of a server that answers other versions.
   void settle() {
     for (const std::uint16_t version : cut_) {
-      if (result_.answered) states_[version] = Support::kUnsupported;
+      Support& state = states_[version];
+      if (result_.answered && state == Support::kNotProven) state = Support::kUnsupported;
     }
     for (auto state = states_.rbegin(); state != states_.rend(); ++state) {
       result_.versions.push_back({version_name(state->first), state->second});
@@ -227,6 +257,7 @@ class LegacyProbe {
   }
 
   Wire& wire_;
+  const HelloAnswer* first_;
   Profile profile_;
   std::map<std::uint16_t, Support> states_;
   std::vector<std::uint16_t> cut_;
@@ -235,25 +266,56 @@ class LegacyProbe {
 
 }  // namespace
 
+std::string version_name(std::uint16_t version) {
+  switch (version) {
+    case kTls13:
+      return "TLS 1.3";
+    case kTls12:
+      return "TLS 1.2";
+    case kTls11:
+      return "TLS 1.1";
+    case kTls10:
+      return "TLS 1.0";
+    case kSsl30:
+      return "SSL 3.0";
+    default:
+      return fmt::format("0x{:04X}", version);
+  }
+}
+
+std::vector<std::uint16_t> ordinary_suites() {
+  static const std::vector<std::uint16_t> kSuites = [] {
+    std::vector<std::uint16_t> all;
+    for (const SuiteClass one : kClasses) {
+      const auto of_class = suites_of(one, true);
+      if (one != SuiteClass::kObsolete) all.insert(all.end(), of_class.begin(), of_class.end());
+    }
+    return all;
+  }();
+  return kSuites;
+}
+
 std::string suite_name(std::uint16_t suite) {
   const TlsSuite* known = inventory::find_tls_suite(suite);
   return known != nullptr ? known->name : fmt::format("0x{:04X}", suite);
 }
 
-Task<LegacyResult> probe_legacy_tls(Wire& wire, Profile profile) {
-  LegacyProbe probe(wire, profile);
+Task<LegacyResult> probe_legacy_tls(Wire& wire, const HelloAnswer* first, Profile profile) {
+  LegacyProbe probe(wire, first, profile);
   auto result = co_await probe.run();
   co_return result;
 }
 
-Task<CurveResult> enumerate_tls12_curves(Wire& wire) {
+Task<CurveResult> enumerate_tls12_curves(Wire& wire, std::vector<std::uint16_t> known) {
   CurveResult out;
+  out.curves = std::move(known);
   std::vector<std::uint16_t> suites = suites_of(SuiteClass::kEcdsa, true);
   const auto aead = suites_of(SuiteClass::kEcdheAead, true);
   const auto cbc = suites_of(SuiteClass::kEcdheCbc, true);
   suites.insert(suites.end(), aead.begin(), aead.end());
   suites.insert(suites.end(), cbc.begin(), cbc.end());
   std::vector<std::uint16_t> remaining = kCurves;
+  for (const std::uint16_t curve : out.curves) std::erase(remaining, curve);
   while (!remaining.empty() && !wire.out_of_time()) {
     HelloSpec spec = legacy_hello(wire, kTls12, suites);
     spec.groups = remaining;

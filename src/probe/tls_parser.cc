@@ -11,6 +11,7 @@ constexpr std::size_t kRecordBytesMax = 16384 + 2048;  // RFC 5246 section 6.2.3
 constexpr std::size_t kCertificatesMax = 32;
 constexpr std::size_t kExtensionsMax = 64;
 constexpr int kMessagesMax = 32;
+constexpr int kWarningsMax = 4;
 
 enum ContentType : std::uint8_t {
   kChangeCipherSpec = 20,
@@ -96,7 +97,96 @@ constexpr std::pair<std::uint8_t, std::string_view> kAlertNames[] = {
     {121, "ech_required"},
 };
 
+bool take_hello_extension(std::uint16_t type, ByteReader value, ServerHello& hello) {
+  constexpr std::uint16_t kAlpn = 16, kSessionTicket = 35, kSupportedVersions = 43, kCookie = 44,
+                          kKeyShare = 51, kRenegotiationInfo = 0xFF01;
+  switch (type) {
+    case kSupportedVersions: {
+      const auto version = value.u16();
+      if (!version || !value.empty() || *version < kTls13 || (*version >> 8) != 3) return false;
+      hello.version = *version;
+      return true;
+    }
+    case kKeyShare: {
+      hello.key_share_group = value.u16();
+      if (!hello.key_share_group) return false;
+      if (hello.retry_request) return value.empty();
+      const auto share = value.vector(2);
+      if (!share || !value.empty()) return false;
+      hello.key_share.assign(share->begin(), share->end());
+      return true;
+    }
+    case kCookie: {
+      const auto cookie = value.vector(2);
+      if (!cookie || cookie->empty() || !value.empty()) return false;
+      hello.cookie.assign(cookie->begin(), cookie->end());
+      return true;
+    }
+    case kAlpn: {
+      const auto names = value.vector(2);
+      if (!names) return false;
+      const auto name = ByteReader(*names).vector(1);
+      if (!name) return false;
+      hello.alpn = std::string(as_text(*name));
+      return true;
+    }
+    case kSessionTicket:
+      hello.session_ticket = true;
+      return true;
+    case kRenegotiationInfo:
+      hello.secure_renegotiation = true;
+      return true;
+    default:
+      return true;
+  }
+}
+
+bool take_hello_extensions(std::span<const std::uint8_t> list, ServerHello& hello) {
+  ByteReader in(list);
+  std::vector<std::uint16_t> seen;
+  while (!in.empty()) {
+    const auto type = in.u16();
+    const auto body = in.vector(2);
+    if (!type || !body || seen.size() == kExtensionsMax) return false;
+    if (std::find(seen.begin(), seen.end(), *type) != seen.end()) return false;  // RFC 8446, 4.2
+    seen.push_back(*type);
+    if (!take_hello_extension(*type, ByteReader(*body), hello)) return false;
+  }
+  return true;
+}
+
 }  // namespace
+
+std::optional<ServerHello> parse_server_hello(std::span<const std::uint8_t> body) {
+  ByteReader in(body);
+  ServerHello hello;
+  const auto version = in.u16();
+  const auto nonce = in.take(32);
+  const auto session = in.vector(1);
+  const auto suite = in.u16();
+  const auto compression = in.u8();
+  if (!version || !nonce || !session || session->size() > 32 || !suite || !compression) {
+    return std::nullopt;
+  }
+  hello.version = *version;
+  hello.suite = *suite;
+  hello.session_id.assign(session->begin(), session->end());
+  hello.compression = *compression;
+  hello.retry_request = std::equal(nonce->begin(), nonce->end(), kRetryRandom.begin());
+  constexpr std::array<std::uint8_t, 7> kDowngrade{'D', 'O', 'W', 'N', 'G', 'R', 'D'};
+  hello.downgrade_marker =
+      std::equal(kDowngrade.begin(), kDowngrade.end(), nonce->begin() + 24) && (*nonce)[31] <= 1;
+  if (!in.empty()) {
+    const auto extensions = in.vector(2);
+    if (!extensions || !in.empty() || !take_hello_extensions(*extensions, hello)) {
+      return std::nullopt;
+    }
+  }
+  // legacy_version stops at TLS 1.2; a retry request exists only in TLS 1.3.
+  if (*version < kSsl30 || *version > kTls12) return std::nullopt;
+  if (hello.retry_request && hello.version < kTls13) return std::nullopt;
+  return hello;
+}
 
 std::string alert_name(std::uint8_t description) {
   for (const auto& [number, name] : kAlertNames) {
@@ -147,10 +237,10 @@ void TlsServerParser::take_records() {
     at += 5 + length;
     take_record(type, body);
   }
-  if (state_ == State::kNeedMore) {
-    records_.erase(records_.begin(), records_.begin() + static_cast<std::ptrdiff_t>(at));
-  } else {
+  if (state_ == State::kFailed) {
     records_.clear();
+  } else {
+    records_.erase(records_.begin(), records_.begin() + static_cast<std::ptrdiff_t>(at));
   }
 }
 
@@ -164,6 +254,11 @@ void TlsServerParser::take_record(std::uint8_t type, std::span<const std::uint8_
     messages_buffer_.insert(messages_buffer_.end(), body.begin(), body.end());
     return take_messages();
   }
+  if (type == kChangeCipherSpec && change_cipher_spec_allowed_ && body.size() == 1 &&
+      body[0] == 1) {
+    change_cipher_spec_allowed_ = false;
+    return;
+  }
   fail(type == kData ? "application data before the handshake" : "ChangeCipherSpec too early");
 }
 
@@ -175,7 +270,10 @@ void TlsServerParser::take_alert(std::span<const std::uint8_t> body) {
   alert_ = TlsAlert{body[0], body[1]};
   constexpr std::uint8_t kUnrecognizedName = 112;
   // RFC 6066 section 3 lets a server warn and go on.
-  if (body[0] == 1 && body[1] == kUnrecognizedName) return;
+  if (body[0] == 1 && body[1] == kUnrecognizedName) {
+    if (++warnings_ > kWarningsMax) fail("too many warning alerts");
+    return;
+  }
   state_ = State::kDone;
 }
 
@@ -203,6 +301,7 @@ void TlsServerParser::take_messages() {
     messages_buffer_.erase(messages_buffer_.begin(),
                            messages_buffer_.begin() + static_cast<std::ptrdiff_t>(at));
   } else {
+    hello_record_held_more_ = messages_buffer_.size() > at;
     messages_buffer_.clear();
   }
 }
@@ -210,9 +309,14 @@ void TlsServerParser::take_messages() {
 void TlsServerParser::take_message(std::uint8_t type, std::span<const std::uint8_t> body) {
   if (type == kHelloRequest) return;  // RFC 5246 section 7.4.1.1: ignored during a handshake
   if (type == kServerHello && !server_hello_) {
-    if (!take_server_hello(body)) {
+    server_hello_ = parse_server_hello(body);
+    if (!server_hello_) {
       fail("malformed ServerHello");
     } else if (server_hello_->version >= kTls13) {
+      const auto size = body.size();
+      hello_message_ = {type, static_cast<std::uint8_t>(size >> 16),
+                        static_cast<std::uint8_t>(size >> 8), static_cast<std::uint8_t>(size)};
+      hello_message_.insert(hello_message_.end(), body.begin(), body.end());
       state_ = State::kDone;  // what follows is encrypted, or a second hello of ours is awaited
     }
     return;
@@ -235,72 +339,14 @@ void TlsServerParser::take_message(std::uint8_t type, std::span<const std::uint8
         fail("malformed ServerHelloDone");
       }
       return;
-    case kCertificateRequest:
     case kCertificateStatus:
+      ocsp_stapled_ = true;
+      return;
+    case kCertificateRequest:
       return;
     default:
       fail("unexpected handshake message " + std::to_string(type));
   }
-}
-
-bool TlsServerParser::take_server_hello(std::span<const std::uint8_t> body) {
-  ByteReader in(body);
-  ServerHello hello;
-  const auto version = in.u16();
-  const auto nonce = in.take(32);
-  const auto session = in.vector(1);
-  const auto suite = in.u16();
-  const auto compression = in.u8();
-  if (!version || !nonce || !session || session->size() > 32 || !suite || !compression) {
-    return false;
-  }
-  hello.version = *version;
-  hello.suite = *suite;
-  hello.retry_request = std::equal(nonce->begin(), nonce->end(), kRetryRandom.begin());
-  constexpr std::array<std::uint8_t, 7> kDowngrade{'D', 'O', 'W', 'N', 'G', 'R', 'D'};
-  hello.downgrade_marker =
-      std::equal(kDowngrade.begin(), kDowngrade.end(), nonce->begin() + 24) && (*nonce)[31] <= 1;
-  if (!in.empty()) {
-    const auto extensions = in.vector(2);
-    if (!extensions || !in.empty() || !take_hello_extensions(*extensions, hello)) return false;
-  }
-  // legacy_version stops at TLS 1.2; a retry request exists only in TLS 1.3.
-  if (*version < kSsl30 || *version > kTls12) return false;
-  if (hello.retry_request && hello.version < kTls13) return false;
-  server_hello_ = std::move(hello);
-  return true;
-}
-
-bool TlsServerParser::take_hello_extensions(std::span<const std::uint8_t> list,
-                                            ServerHello& hello) {
-  constexpr std::uint16_t kAlpn = 16, kSupportedVersions = 43, kKeyShare = 51;
-  ByteReader in(list);
-  std::vector<std::uint16_t> seen;
-  while (!in.empty()) {
-    const auto type = in.u16();
-    const auto body = in.vector(2);
-    if (!type || !body || seen.size() == kExtensionsMax) return false;
-    if (std::find(seen.begin(), seen.end(), *type) != seen.end()) return false;  // RFC 8446, 4.2
-    seen.push_back(*type);
-    ByteReader value(*body);
-    if (*type == kSupportedVersions) {
-      const auto version = value.u16();
-      if (!version || !value.empty() || *version < kTls13 || (*version >> 8) != 3) return false;
-      hello.version = *version;
-    } else if (*type == kKeyShare) {
-      hello.key_share_group = value.u16();
-      if (!hello.key_share_group) return false;
-      if (hello.retry_request ? !value.empty() : !value.vector(2) || !value.empty()) return false;
-    } else if (*type == kAlpn) {
-      const auto names = value.vector(2);
-      if (!names) return false;
-      ByteReader name_list(*names);
-      const auto name = name_list.vector(1);
-      if (!name) return false;
-      hello.alpn = std::string(as_text(*name));
-    }
-  }
-  return true;
 }
 
 bool TlsServerParser::take_certificate(std::span<const std::uint8_t> body) {

@@ -3,7 +3,8 @@
 // ServerHello, and up to TLS 1.2 Certificate and ServerKeyExchange. Pure: bytes go in, in any
 // chunking, and facts come out; no I/O and no clock, so a fuzz target drives it directly. One
 // parser per connection, one thread. Bounds: 256 KiB in all, 128 KiB a message, 32 certificates, 32
-// messages; records and lists are length-checked. RFC 8446 section 4, RFC 5246 section 7.4.
+// messages, 4 warnings; records and lists are length-checked. RFC 8446 section 4, RFC 5246
+// section 7.4.
 
 #include <cstdint>
 #include <optional>
@@ -30,7 +31,15 @@ struct ServerHello {
   std::string alpn;
   bool downgrade_marker =
       false;  // RFC 8446 section 4.1.3: the server could do TLS 1.3 (or 1.2) and chose not to
+  Bytes session_id;  // legacy_session_id_echo in TLS 1.3
+  std::uint8_t compression = 0;
+  Bytes key_share;                    // of a ServerHello
+  Bytes cookie;                       // of a HelloRetryRequest
+  bool session_ticket = false;        // up to TLS 1.2: a ticket will follow (RFC 5077)
+  bool secure_renegotiation = false;  // RFC 5746
 };
+// The body of a ServerHello or HelloRetryRequest message; nullopt if it is malformed.
+[[nodiscard]] std::optional<ServerHello> parse_server_hello(std::span<const std::uint8_t> body);
 
 struct ServerKeyExchange {
   std::optional<std::uint16_t> group;             // ECDHE with a named curve
@@ -71,6 +80,15 @@ class TlsServerParser {
   [[nodiscard]] const std::optional<ServerKeyExchange>& key_exchange() const {
     return key_exchange_;
   }
+  [[nodiscard]] bool ocsp_stapled() const { return ocsp_stapled_; }
+
+  // For a client that goes on with TLS 1.3: the ServerHello or HelloRetryRequest with its header,
+  // what came behind the record that ended it, and whether that record held more than it.
+  [[nodiscard]] const Bytes& hello_message() const { return hello_message_; }
+  [[nodiscard]] const Bytes& rest() const { return records_; }
+  [[nodiscard]] bool hello_record_held_more() const { return hello_record_held_more_; }
+  // Behind a HelloRetryRequest the server may send a ChangeCipherSpec (RFC 8446 appendix D.4).
+  void allow_change_cipher_spec() { change_cipher_spec_allowed_ = true; }
 
  private:
   State fail(std::string why);
@@ -79,8 +97,6 @@ class TlsServerParser {
   void take_alert(std::span<const std::uint8_t> body);
   void take_messages();
   void take_message(std::uint8_t type, std::span<const std::uint8_t> body);
-  [[nodiscard]] bool take_server_hello(std::span<const std::uint8_t> body);
-  [[nodiscard]] bool take_hello_extensions(std::span<const std::uint8_t> list, ServerHello& hello);
   [[nodiscard]] bool take_certificate(std::span<const std::uint8_t> body);
   [[nodiscard]] bool take_key_exchange(std::span<const std::uint8_t> body);
 
@@ -90,8 +106,12 @@ class TlsServerParser {
   std::string failure_;
   bool saw_ssh_ = false;
   std::size_t bytes_read_ = 0;
-  int messages_ = 0;
-  Bytes records_;          // bytes of an unfinished record
+  int messages_ = 0, warnings_ = 0;
+  bool change_cipher_spec_allowed_ = false;
+  bool hello_record_held_more_ = false;
+  bool ocsp_stapled_ = false;
+  Bytes hello_message_;
+  Bytes records_;          // bytes of an unfinished record; after kDone what was not read
   Bytes messages_buffer_;  // bytes of an unfinished handshake message
   std::optional<TlsAlert> alert_;
   std::optional<ServerHello> server_hello_;

@@ -1,13 +1,12 @@
 #pragma once
-// The whole look at one TLS endpoint, put together from groups, old versions, handshake and chain.
-// Belongs to one endpoint's coroutine.
+// The whole look at one TLS endpoint, put together from a proven handshake, groups, old versions
+// and chains. Belongs to one endpoint's coroutine.
 
 #include <optional>
 #include <string>
 
 #include "inventory/model.h"
 #include "probe/tls_chain.h"
-#include "probe/tls_handshake.h"
 #include "probe/wire.h"
 
 namespace carnet::probe {
@@ -20,7 +19,6 @@ struct TlsProbeResult {
 };
 
 struct TlsTools {
-  const HandshakeClient& handshake;
   const TrustStore& trust;
 };
 

@@ -157,12 +157,19 @@ TEST(TlsParser, WhatIsNotTlsIsNamed) {
 }
 
 TEST(TlsParser, BoundsHold) {
-  TlsServerParser parser(key_exchange_form, 1024);
+  // One warning about the name is a server's right; a flood is none.
+  TlsServerParser warned(key_exchange_form);
   const Bytes warning = *from_hex("15030300020170");
   int fed = 0;
-  while (parser.feed(warning) == State::kNeedMore) ++fed;
+  while (warned.feed(warning) == State::kNeedMore) ++fed;
+  EXPECT_EQ(warned.failure(), "too many warning alerts");
+  EXPECT_EQ(fed, 4);
+  TlsServerParser parser(key_exchange_form, 1024);
+  const Bytes piece = *from_hex("160303000402000400");  // the beginning of a long ServerHello
+  fed = 0;
+  while (parser.feed(piece) == State::kNeedMore) ++fed;
   EXPECT_EQ(parser.failure(), "answer over 1 KiB");
-  EXPECT_EQ(fed, 1024 / 7);
+  EXPECT_EQ(fed, 1024 / 9);
   // Endless empty HelloRequests end at the message bound.
   TlsServerParser requests(key_exchange_form);
   while (requests.feed(*from_hex("160303000400000000")) == State::kNeedMore) {
