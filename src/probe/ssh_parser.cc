@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "probe/byte_reader.h"
+#include "probe/ssh_host_key.h"
 
 namespace carnet::probe {
 namespace {
@@ -30,14 +31,6 @@ std::optional<std::vector<std::string>> name_list(ByteReader& in) {
     out.push_back(printable(name));
   }
   return out;
-}
-
-int mpint_bits(std::span<const std::uint8_t> number) {
-  while (!number.empty() && number[0] == 0) number = number.subspan(1);
-  if (number.empty()) return 0;
-  int top = 8;
-  while ((number[0] >> (top - 1)) == 0) --top;
-  return static_cast<int>(number.size() - 1) * 8 + top;
 }
 
 }  // namespace
@@ -107,10 +100,10 @@ std::optional<SshKexInit> parse_kex_init(std::span<const std::uint8_t> payload) 
   ByteReader in(payload);
   SshKexInit out;
   if (in.u8() != kSshKexInit || !in.take(16)) return std::nullopt;
-  std::vector<std::string> ignored;  // compression and languages
-  for (auto* list :
-       {&out.kex, &out.host_keys, &out.ciphers_to_server, &out.ciphers_to_client,
-        &out.macs_to_server, &out.macs_to_client, &ignored, &ignored, &ignored, &ignored}) {
+  std::vector<std::string> ignored;  // languages
+  for (auto* list : {&out.kex, &out.host_keys, &out.ciphers_to_server, &out.ciphers_to_client,
+                     &out.macs_to_server, &out.macs_to_client, &out.compression_to_server,
+                     &out.compression_to_client, &ignored, &ignored}) {
     auto names = name_list(in);
     if (!names) return std::nullopt;
     *list = std::move(*names);
@@ -121,9 +114,9 @@ std::optional<SshKexInit> parse_kex_init(std::span<const std::uint8_t> payload) 
   return out;
 }
 
-std::optional<Bytes> parse_kex_reply(std::span<const std::uint8_t> payload) {
+std::optional<Bytes> parse_kex_reply(std::span<const std::uint8_t> payload, SshMessage type) {
   ByteReader in(payload);
-  if (in.u8() != kSshKexEcdhReply) return std::nullopt;
+  if (in.u8() != type) return std::nullopt;
   const auto key = in.vector(4);
   const auto share = in.vector(4);
   const auto signature = in.vector(4);
@@ -131,40 +124,15 @@ std::optional<Bytes> parse_kex_reply(std::span<const std::uint8_t> payload) {
   return Bytes(key->begin(), key->end());
 }
 
-std::optional<SshHostKeyBlob> parse_host_key(std::span<const std::uint8_t> blob) {
-  ByteReader in(blob);
-  const auto type = in.vector(4);
-  if (!type || type->empty() || type->size() > kNameBytesMax) return std::nullopt;
-  SshHostKeyBlob out;
-  out.type = printable(as_text(*type));
-  std::string_view plain = out.type;
-  // Certificates (PROTOCOL.certkeys) put a nonce before the key's own fields.
-  if (const auto at = plain.find("-cert-v0"); at != std::string_view::npos) {
-    plain = plain.substr(0, at);
-    if (!in.vector(4)) return std::nullopt;
-  }
-  if (plain == "ssh-rsa" || plain.starts_with("rsa-sha2-")) {
-    const auto exponent = in.vector(4);
-    const auto modulus = in.vector(4);
-    if (!exponent || !modulus) return std::nullopt;
-    out.bits = mpint_bits(*modulus);
-  } else if (plain == "ssh-dss") {
-    const auto prime = in.vector(4);
-    if (!prime) return std::nullopt;
-    out.bits = mpint_bits(*prime);
-  } else if (plain.starts_with("ecdsa-sha2-") || plain.starts_with("sk-ecdsa-sha2-")) {
-    const auto curve = in.vector(4);
-    if (!curve) return std::nullopt;
-    const std::string_view name = as_text(*curve);
-    if (name == "nistp256") out.bits = 256;
-    if (name == "nistp384") out.bits = 384;
-    if (name == "nistp521") out.bits = 521;
-  } else if (plain == "ssh-ed25519" || plain.starts_with("sk-ssh-ed25519")) {
-    out.bits = 255;
-  } else if (plain == "ssh-ed448") {
-    out.bits = 448;
-  }
-  return out;
+std::optional<int> parse_gex_group(std::span<const std::uint8_t> payload) {
+  ByteReader in(payload);
+  if (in.u8() != kSshKexEcdhReply) return std::nullopt;
+  const auto prime = in.vector(4);
+  const auto generator = in.vector(4);
+  if (!prime || !generator || !in.empty()) return std::nullopt;
+  const int bits = mpint_bits(*prime);
+  if (bits == 0) return std::nullopt;
+  return bits;
 }
 
 std::string parse_disconnect(std::span<const std::uint8_t> payload) {

@@ -1,11 +1,10 @@
 #include "probe/ssh_probe.h"
 
-#include <openssl/ec.h>
-#include <openssl/evp.h>
+#include <algorithm>
 
-#include "base/check.h"
-#include "crypto/hash.h"
 #include "inventory/registry.h"
+#include "probe/ssh_findings.h"
+#include "probe/ssh_kex.h"
 #include "probe/ssh_parser.h"
 
 namespace carnet::probe {
@@ -13,105 +12,8 @@ namespace {
 
 using inventory::SshObservation;
 
-constexpr std::string_view kOurBanner = "SSH-2.0-Carnet_0.1\r\n";
 constexpr std::size_t kHostKeyTypesMax = 12;
-constexpr std::string_view kStrictKex = "kex-strict-s-v00@openssh.com";
-
-// What a client of today offers, hybrids first, to say what it would get. The first name that the
-// server has too is negotiated (RFC 4253 section 7.1).
-constexpr std::array<std::string_view, 18> kOfferedKex{"mlkem768x25519-sha256",
-                                                       "mlkem768nistp256-sha256",
-                                                       "mlkem1024nistp384-sha384",
-                                                       "sntrup761x25519-sha512",
-                                                       "sntrup761x25519-sha512@openssh.com",
-                                                       "mlkem1024-sha384",
-                                                       "mlkem768-sha256",
-                                                       "curve25519-sha256",
-                                                       "curve25519-sha256@libssh.org",
-                                                       "ecdh-sha2-nistp256",
-                                                       "ecdh-sha2-nistp384",
-                                                       "ecdh-sha2-nistp521",
-                                                       "diffie-hellman-group16-sha512",
-                                                       "diffie-hellman-group18-sha512",
-                                                       "diffie-hellman-group-exchange-sha256",
-                                                       "diffie-hellman-group14-sha256",
-                                                       "diffie-hellman-group14-sha1",
-                                                       "diffie-hellman-group1-sha1"};
-
-// The exchanges we can begin, the plainest first.
-constexpr std::array<std::string_view, 8> kUsableKex{
-    "curve25519-sha256",      "curve25519-sha256@libssh.org",
-    "ecdh-sha2-nistp256",     "ecdh-sha2-nistp384",
-    "ecdh-sha2-nistp521",     "mlkem768x25519-sha256",
-    "sntrup761x25519-sha512", "sntrup761x25519-sha512@openssh.com"};
-
-bool contains(const std::vector<std::string>& list, std::string_view name) {
-  return std::find(list.begin(), list.end(), name) != list.end();
-}
-
-bool is_marker(std::string_view name) {  // not algorithms: RFC 8308 and OpenSSH's strict kex
-  return name == "ext-info-s" || name == "ext-info-c" || name.starts_with("kex-strict-");
-}
-
-void append_random(Bytes& out, std::size_t count, Random& random) {
-  Bytes fresh(count);
-  random.fill(fresh);
-  out.insert(out.end(), fresh.begin(), fresh.end());
-}
-
-struct FreeKey {
-  void operator()(EVP_PKEY* key) const { EVP_PKEY_free(key); }
-};
-
-// An uncompressed point of a curve; its secret is dropped at once.
-Bytes ec_point(std::string curve) {
-  const std::unique_ptr<EVP_PKEY, FreeKey> key(
-      EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", curve.data()));
-  CARNET_CHECK(key != nullptr);
-  unsigned char* raw = nullptr;
-  const std::size_t size = EVP_PKEY_get1_encoded_public_key(key.get(), &raw);
-  CARNET_CHECK(size > 0);
-  Bytes out(raw, raw + size);
-  OPENSSL_free(raw);
-  return out;
-}
-
-// A well-formed client share. Nobody knows its secret and nobody needs it: the reply comes all the
-// same.
-Bytes client_share(std::string_view kex, Random& random) {
-  Bytes out;
-  if (kex == "ecdh-sha2-nistp256") return ec_point("P-256");
-  if (kex == "ecdh-sha2-nistp384") return ec_point("P-384");
-  if (kex == "ecdh-sha2-nistp521") return ec_point("P-521");
-  if (kex.starts_with("mlkem768")) {
-    // 1152 bytes of zero coefficients pass FIPS 203's modulus check; 32 bytes of seed follow.
-    out.resize(1152, 0);
-    append_random(out, 32, random);
-  } else if (kex.starts_with("sntrup761")) {
-    out.resize(1158, 0);
-  }
-  append_random(out, 32, random);  // X25519 takes any 32 bytes
-  return out;
-}
-
-Bytes kex_init(std::string_view kex, std::string_view host_key, const SshKexInit& server,
-               Random& random) {
-  const auto first_of = [](const std::vector<std::string>& list) {
-    return list.empty() ? std::string("none") : list.front();
-  };
-  Bytes out{kSshKexInit};
-  append_random(out, 16, random);
-  put_ssh_string(out, as_bytes(kex));
-  put_ssh_string(out, as_bytes(host_key));
-  put_ssh_string(out, as_bytes(first_of(server.ciphers_to_server)));
-  put_ssh_string(out, as_bytes(first_of(server.ciphers_to_client)));
-  put_ssh_string(out, as_bytes(first_of(server.macs_to_server)));
-  put_ssh_string(out, as_bytes(first_of(server.macs_to_client)));
-  for (int i = 0; i < 2; ++i) put_ssh_string(out, as_bytes("none"));  // compression
-  for (int i = 0; i < 2; ++i) put_ssh_string(out, {});                // languages
-  out.insert(out.end(), 5, 0);                                        // no guessed packet, reserved
-  return out;
-}
+constexpr int kPrimeBitsMax = 16384;
 
 // One connection up to the server's KEXINIT.
 struct Session {
@@ -154,11 +56,21 @@ Task<Result<Bytes>> read_message(Session& session, std::uint8_t wanted) {
   }
 }
 
+Task<Result<void>> send_packets(Session& session, std::vector<Bytes> payloads) {
+  Bytes out;
+  for (const Bytes& payload : payloads) {
+    const Bytes packet = ssh_packet(payload);
+    out.insert(out.end(), packet.begin(), packet.end());
+  }
+  auto sent = co_await session.channel.connection->write_all(out, session.channel.deadline);
+  co_return sent;
+}
+
 Task<Result<void>> begin(Wire& wire, Session& session) {
   auto channel = co_await wire.open();
   if (!channel) co_return tl::unexpected(std::move(channel).error());
   session.channel = std::move(*channel);
-  auto sent = co_await session.channel.connection->write_all(as_bytes(kOurBanner),
+  auto sent = co_await session.channel.connection->write_all(as_bytes(ssh_identification()),
                                                              session.channel.deadline);
   if (!sent) co_return sent;
   auto packet = co_await read_message(session, kSshKexInit);
@@ -169,32 +81,64 @@ Task<Result<void>> begin(Wire& wire, Session& session) {
   co_return Result<void>();
 }
 
-Task<Result<Bytes>> read_host_key(Wire& wire, Session& session, std::string kex, std::string type) {
-  Random& random = wire.services().random;
-  net::Connection& connection = *session.channel.connection;
-  Bytes out = ssh_packet(kex_init(kex, type, session.server, random));
-  Bytes init{kSshKexEcdhInit};
-  put_ssh_string(init, client_share(kex, random));
-  const Bytes second = ssh_packet(init);
-  out.insert(out.end(), second.begin(), second.end());
-  const auto sent = co_await connection.write_all(out, session.channel.deadline);
-  if (!sent) co_return tl::unexpected(sent.error());
-  const auto packet = co_await read_message(session, kSshKexEcdhReply);
-  if (!packet) co_return packet;
-  auto key = parse_kex_reply(*packet);
+struct KexAnswer {
+  Bytes host_key;
+  int group_bits = 0;  // of a group exchange
+};
+
+Task<Result<KexAnswer>> read_host_key_by_group(Session& session, Bytes kex_init, Random& random) {
+  std::vector<Bytes> first;
+  first.push_back(std::move(kex_init));
+  first.push_back(ssh_gex_request());
+  CARNET_CO_TRY_VOID(co_await send_packets(session, std::move(first)));
+  CARNET_CO_TRY(group, co_await read_message(session, kSshKexEcdhReply));
+  const auto bits = parse_gex_group(group);
+  if (!bits || *bits < 512 || *bits > kPrimeBitsMax) co_return broken("malformed SSH group");
+  std::vector<Bytes> second;
+  second.push_back(ssh_gex_init(*bits, random));
+  CARNET_CO_TRY_VOID(co_await send_packets(session, std::move(second)));
+  CARNET_CO_TRY(reply, co_await read_message(session, kSshKexGexReply));
+  auto key = parse_kex_reply(reply, kSshKexGexReply);
   if (!key) co_return broken("malformed SSH key exchange reply");
-  co_return std::move(*key);
+  KexAnswer out{std::move(*key), *bits};
+  co_return out;
 }
 
-// The names for one and the same key differ only in the signature's hash.
-std::string key_family(const std::string& algorithm) {
-  if (algorithm == "ssh-rsa" || algorithm == "rsa-sha2-256" || algorithm == "rsa-sha2-512") {
-    return "ssh-rsa";
+Task<Result<KexAnswer>> read_host_key(Wire& wire, Session& session, std::string kex,
+                                      std::string type) {
+  Random& random = wire.services().random;
+  Bytes init = ssh_kex_init(kex, type, session.server, random);
+  if (is_group_exchange(kex)) {
+    auto answer = co_await read_host_key_by_group(session, std::move(init), random);
+    co_return answer;
   }
-  if (algorithm.starts_with("rsa-sha2-") && algorithm.find("-cert-") != std::string::npos) {
+  std::vector<Bytes> payloads;
+  payloads.push_back(std::move(init));
+  payloads.push_back(ssh_kex_share(kex, random));
+  CARNET_CO_TRY_VOID(co_await send_packets(session, std::move(payloads)));
+  CARNET_CO_TRY(reply, co_await read_message(session, kSshKexEcdhReply));
+  auto key = parse_kex_reply(reply);
+  if (!key) co_return broken("malformed SSH key exchange reply");
+  KexAnswer out{std::move(*key), 0};
+  co_return out;
+}
+
+// The type inside the blob that an algorithm's name stands for: RSA's names differ only in the
+// signature's hash (RFC 8332).
+std::string blob_type(const std::string& algorithm) {
+  if (algorithm == "rsa-sha2-256" || algorithm == "rsa-sha2-512") return "ssh-rsa";
+  if (algorithm == "rsa-sha2-256-cert-v01@openssh.com" ||
+      algorithm == "rsa-sha2-512-cert-v01@openssh.com") {
     return "ssh-rsa-cert-v01@openssh.com";
   }
   return algorithm;
+}
+
+// Drafts spell ML-DSA's names in several ways.
+bool same_type(const std::string& got, const std::string& wanted) {
+  if (got == wanted) return true;
+  const inventory::Algorithm* row = inventory::find_by_ssh_key_type(got);
+  return row != nullptr && row == inventory::find_by_ssh_key_type(wanted);
 }
 
 class SshProbe {
@@ -210,88 +154,58 @@ class SshProbe {
       co_return out;
     }
     out_.banner = *first.reader.banner();
-    note_banner();
+    judge_ssh_banner(out_);
     if (!begun) {
-      note("ssh_algorithms_not_read", "medium",
-           "The algorithm lists were not read: " + begun.error().public_detail + ".");
+      note_ssh(out_, "ssh_algorithms_not_read", "medium",
+               "The algorithm lists were not read: " + begun.error().public_detail + ".");
       out.observation = std::move(out_);
       co_return out;
     }
-    note_lists(first.server);
+    judge_ssh_lists(first.server, out_);
     co_await read_host_keys(std::move(first));
     out.observation = std::move(out_);
     co_return out;
   }
 
  private:
-  void note_banner() {
-    if (out_.banner.starts_with("SSH-2.0-")) return;
-    const bool both = out_.banner.starts_with("SSH-1.99-");
-    note("ssh_protocol_1", both ? "high" : "critical",
-         both ? "The server still accepts version 1 of the SSH protocol."
-              : "The server does not announce version 2 of the SSH protocol.");
+  [[nodiscard]] bool offers(std::string_view kex) const {
+    return std::find(out_.kex.begin(), out_.kex.end(), kex) != out_.kex.end();
   }
 
-  void note_lists(const SshKexInit& server) {
-    out_.strict_kex = contains(server.kex, kStrictKex);
-    for (const std::string& name : server.kex) {
-      if (!is_marker(name)) out_.kex.push_back(name);
+  // One algorithm for each key that the server can have, in its order.
+  std::vector<std::string> key_types() {
+    std::vector<std::string> types, blobs;
+    std::size_t left_out = 0;
+    for (const std::string& algorithm : out_.host_key_algorithms) {
+      const std::string blob = blob_type(algorithm);
+      if (std::find(blobs.begin(), blobs.end(), blob) != blobs.end()) continue;
+      blobs.push_back(blob);
+      if (types.size() < kHostKeyTypesMax) {
+        types.push_back(algorithm);
+      } else {
+        ++left_out;
+      }
     }
-    out_.host_key_algorithms = server.host_keys;
-    out_.ciphers = both_ways(server.ciphers_to_client, server.ciphers_to_server);
-    out_.macs = both_ways(server.macs_to_client, server.macs_to_server);
-    for (const std::string_view name : kOfferedKex) {
-      if (!contains(out_.kex, name)) continue;
-      out_.negotiated_kex = name;
-      break;
+    if (left_out > 0) {
+      note_ssh(out_, "ssh_host_keys_left_out", "info",
+               std::to_string(left_out) + " of the host key types on offer were not asked for.");
     }
-    note_terrapin();
-  }
-
-  static std::vector<std::string> both_ways(const std::vector<std::string>& one,
-                                            const std::vector<std::string>& other) {
-    std::vector<std::string> out = one;
-    for (const std::string& name : other) {
-      if (!contains(out, name)) out.push_back(name);
-    }
-    return out;
-  }
-
-  // CVE-2023-48795 needs one of these modes and no strict key exchange.
-  void note_terrapin() {
-    if (out_.strict_kex) return;
-    const auto cbc = [](const std::string& name) { return name.find("-cbc") != std::string::npos; };
-    const auto etm = [](const std::string& name) {
-      return name.find("-etm@") != std::string::npos;
-    };
-    const bool open = contains(out_.ciphers, "chacha20-poly1305@openssh.com") ||
-                      (std::any_of(out_.ciphers.begin(), out_.ciphers.end(), cbc) &&
-                       std::any_of(out_.macs.begin(), out_.macs.end(), etm));
-    if (!open) return;
-    note("ssh_no_strict_kex", "medium",
-         "The server does not offer strict key exchange, so a man in the middle can cut messages "
-         "from the start of a connection (CVE-2023-48795).");
+    return types;
   }
 
   // The first session's KEXINIT serves the first key; every further key type needs a connection.
   Task<void> read_host_keys(Session first) {
-    const auto usable = std::find_if(kUsableKex.begin(), kUsableKex.end(),
-                                     [&](auto name) { return contains(out_.kex, name); });
-    if (usable == kUsableKex.end()) {
-      note("ssh_host_keys_not_read", "info",
-           "The host keys were not read: the server takes none of the key exchanges that this "
-           "probe can begin.");
+    const auto usable = usable_ssh_kex();
+    const auto kex =
+        std::find_if(usable.begin(), usable.end(), [this](auto name) { return offers(name); });
+    if (kex == usable.end()) {
+      note_ssh(out_, "ssh_host_keys_not_read", "info",
+               "The host keys were not read: the server takes none of the key exchanges that this "
+               "probe can begin.");
       co_return;
     }
-    kex_ = *usable;
-    std::vector<std::string> types;
-    std::vector<std::string> families;
-    for (const std::string& algorithm : out_.host_key_algorithms) {
-      const std::string family = key_family(algorithm);
-      if (contains(families, family) || types.size() == kHostKeyTypesMax) continue;
-      families.push_back(family);
-      types.push_back(algorithm);
-    }
+    kex_ = *kex;
+    const std::vector<std::string> types = key_types();
     keys_.resize(types.size());
     std::vector<Task<void>> tasks;
     if (!types.empty()) tasks.push_back(read_with(std::move(first), types[0], 0));
@@ -301,15 +215,20 @@ class SshProbe {
       if (key) out_.host_keys.push_back(std::move(*key));
     }
     if (!out_.host_keys.empty()) {
-      note("ssh_host_key_possession_not_proven", "info",
-           "The host keys are as the server sent them; that it holds their private halves was not "
-           "proven.");
+      note_ssh(out_, "ssh_host_key_possession_not_proven", "info",
+               "The host keys are as the server sent them; that it holds their private halves was "
+               "not proven.");
+    }
+    if (group_bits_ > 0 && group_bits_ < 2048) {
+      note_ssh(out_, "ssh_weak_dh_group", group_bits_ < 1024 ? "critical" : "high",
+               "The server uses a Diffie-Hellman group of " + std::to_string(group_bits_) +
+                   " bits when asked for 2048.");
     }
   }
 
   Task<void> read_with(Session session, std::string type, std::size_t index) {
-    const auto blob = co_await read_host_key(wire_, session, kex_, type);
-    take_key(blob, type, index);
+    const auto answer = co_await read_host_key(wire_, session, kex_, type);
+    take_key(answer, type, index);
   }
 
   Task<void> read_fresh(std::string type, std::size_t index) {
@@ -319,34 +238,37 @@ class SshProbe {
       take_key(tl::unexpected(begun.error()), type, index);
       co_return;
     }
-    const auto blob = co_await read_host_key(wire_, session, kex_, type);
-    take_key(blob, type, index);
+    const auto answer = co_await read_host_key(wire_, session, kex_, type);
+    take_key(answer, type, index);
   }
 
-  void take_key(const Result<Bytes>& blob, const std::string& type, std::size_t index) {
-    if (!blob) {
-      note("ssh_host_key_not_read", "low",
-           "The host key of type " + type + " was not read: " + blob.error().public_detail + ".");
-      return;
+  void take_key(const Result<KexAnswer>& answer, const std::string& type, std::size_t index) {
+    const auto not_read = [&](const std::string& why) {
+      note_ssh(out_, "ssh_host_key_not_read", "low",
+               "The host key of type " + type + " was not read: " + why + ".");
+    };
+    if (!answer) return not_read(answer.error().public_detail);
+    const auto key = parse_host_key(answer->host_key);
+    if (!key) return not_read("it is malformed");
+    if (!same_type(key->type, blob_type(type))) {
+      return not_read("the server sent one of type " + key->type);
     }
-    const auto parsed = parse_host_key(*blob);
-    if (!parsed) {
-      note("ssh_host_key_not_read", "low", "The host key of type " + type + " is malformed.");
-      return;
+    if (answer->group_bits > 0) group_bits_ = answer->group_bits;
+    inventory::SshHostKey out{key->type, key->bits, ssh_fingerprint(key->plain)};
+    if (key->certificate) {
+      const auto signer = parse_host_key(key->certificate->signer);
+      if (!signer) return not_read("the key that signed it is malformed");
+      out.signed_by =
+          inventory::SshSigner{signer->type, signer->bits, ssh_fingerprint(signer->plain)};
+      judge_ssh_certificate(*key, wire_.services().clock.now(), out_);
     }
-    const auto digest = crypto::sha256(*blob);
-    std::string fingerprint = to_base64(digest);
-    while (fingerprint.ends_with('=')) fingerprint.pop_back();
-    keys_[index] = inventory::SshHostKey{parsed->type, parsed->bits, "SHA256:" + fingerprint};
-  }
-
-  void note(std::string code, std::string severity, std::string detail) {
-    out_.findings.push_back({std::move(code), std::move(severity), std::move(detail)});
+    keys_[index] = std::move(out);
   }
 
   Wire& wire_;
   SshObservation out_;
   std::string kex_;
+  int group_bits_ = 0;
   std::vector<std::optional<inventory::SshHostKey>> keys_;  // in the order of the types
 };
 

@@ -1,0 +1,198 @@
+#include "probe/endpoint_probe.h"
+
+#include <array>
+
+#include "probe/ssh_probe.h"
+#include "probe/starttls_preamble.h"
+
+namespace carnet::probe {
+namespace {
+
+constexpr auto kServerFirstWait = std::chrono::milliseconds(300);
+// For a server that has turned out not to be TLS: some greet only after a look at who is calling.
+constexpr auto kSlowGreetingWait = std::chrono::milliseconds(2000);
+// For a protocol that is only guessed at.
+constexpr auto kGuessPatience = std::chrono::milliseconds(1000);
+
+constexpr std::array<Protocol, 3> kClientFirst{Protocol::kPostgresql, Protocol::kLdap,
+                                               Protocol::kXmppClient};
+
+}  // namespace
+
+EndpointProbe::EndpointProbe(const Services& services, TlsTools tools, inventory::Profile profile,
+                             PlannedEndpoint planned, Start start)
+    : services_(services),
+      tools_(tools),
+      profile_(profile),
+      planned_(std::move(planned)),
+      began_(services.clock.steady_now() - start.resolving),
+      wire_(services, planned_.host, planned_.port, began_ + services.limits.target) {
+  wire_.set_addresses(std::move(start.addresses));
+  out_.id = std::move(start.id);
+  out_.host = planned_.host;
+  out_.port = planned_.port;
+}
+
+Task<inventory::Endpoint> EndpointProbe::probe() {
+  const auto reached = co_await wire_.reach();
+  if (!reached) {
+    out_.unreached_reason = reached.error().public_detail;
+  } else {
+    out_.address = wire_.address().to_string();
+    co_await look();
+  }
+  out_.reached = !out_.protocol.empty();
+  if (out_.reached) out_.unreached_reason.clear();
+  out_.connections = wire_.connections();
+  const auto took = services_.clock.steady_now() - began_;
+  out_.duration_ms = std::chrono::duration_cast<std::chrono::milliseconds>(took).count();
+  co_return std::move(out_);
+}
+
+Task<void> EndpointProbe::look() {
+  const std::string& kind = planned_.kind;
+  const ProtocolRow* on_port = protocol_on_port(planned_.port);
+  if (kind == "ssh") {
+    co_await try_ssh("request");
+  } else if (kind == "tls") {
+    if (on_port != nullptr && co_await try_upgrade(*on_port, "port")) co_return;
+    co_await try_tls(name_inside_tls(), "request");
+  } else if (const ProtocolRow* row = find_protocol(kind)) {
+    co_await as_protocol(*row);
+  } else {
+    // "email" on a port that is no mail port: whatever is there.
+    co_await find_out();
+  }
+}
+
+Task<void> EndpointProbe::as_protocol(const ProtocolRow& row) {
+  const ProtocolRow* inside = protocol_inside_tls(planned_.port);
+  const bool implicit = inside != nullptr && inside->protocol == row.protocol;
+  const std::string name(row.name);
+  if (implicit) {
+    co_await try_tls(name, "request");
+    co_return;
+  }
+  if (co_await try_upgrade(row, "request")) co_return;
+  const std::string why = out_.unreached_reason;
+  const ProtocolRow* on_port = protocol_on_port(planned_.port);
+  if (on_port != nullptr && on_port->protocol == row.protocol) co_return;
+  // A port of somebody's own choice may just as well have TLS from the first byte.
+  if (co_await try_tls(name, "request")) co_return;
+  out_.unreached_reason = why + "; nor TLS from the first byte";
+}
+
+Task<void> EndpointProbe::find_out() {
+  const std::uint16_t port = planned_.port;
+  if (is_ssh_port(port)) {
+    if (co_await try_ssh("port")) co_return;
+  } else if (is_implicit_tls_port(port)) {
+    if (co_await try_tls(name_inside_tls(), "port")) co_return;
+    // Silence on such a port is an answer; another protocol's words are not TLS's failure.
+    if (!out_.unreached_reason.starts_with("not TLS")) co_return;
+  } else if (const ProtocolRow* row = protocol_on_port(port)) {
+    if (co_await try_upgrade(*row, "port")) co_return;
+  }
+  co_await find_out_by_listening();
+}
+
+Task<void> EndpointProbe::find_out_by_listening() {
+  const Greeting greeting = co_await listen_first(wire_, kServerFirstWait);
+  if (co_await try_greeting(greeting)) co_return;
+  if (greeting.kind == Greeting::Kind::kUnknown) co_return;
+  if (co_await try_tls("tls", "answer")) co_return;
+  const std::string tls_reason = out_.unreached_reason;
+  if (speaks_ssh_ && co_await try_ssh("greeting")) co_return;
+  if (tls_reason.starts_with("not TLS") && !tls_reason.ends_with("plain HTTP")) {
+    const Greeting late = co_await listen_first(wire_, kSlowGreetingWait);
+    if (co_await try_greeting(late)) co_return;
+  }
+  if (tls_reason.ends_with("plain HTTP")) {
+    out_.unreached_reason = tls_reason;
+    co_return;
+  }
+  co_await try_client_first(tls_reason);
+}
+
+Task<bool> EndpointProbe::try_greeting(const Greeting& greeting) {
+  if (greeting.kind == Greeting::Kind::kSsh) {
+    const bool ssh = co_await try_ssh("greeting");
+    co_return ssh;
+  }
+  for (const Protocol candidate : greeting.candidates) {
+    if (co_await try_upgrade(row_of(candidate), "greeting")) co_return true;
+  }
+  if (greeting.kind == Greeting::Kind::kUnknown) {
+    out_.unreached_reason =
+        "connected, but the service was not recognised by its greeting \"" + greeting.text + "\"";
+  }
+  co_return false;
+}
+
+Task<bool> EndpointProbe::try_client_first(std::string tls_reason) {
+  for (const Protocol candidate : kClientFirst) {
+    if (wire_.out_of_time()) break;
+    if (co_await try_upgrade(row_of(candidate), "answer")) co_return true;
+  }
+  out_.unreached_reason =
+      "connected, but the service was not recognised: it does not greet, and answers neither TLS "
+      "(" +
+      tls_reason + ") nor PostgreSQL, LDAP or XMPP";
+  co_return false;
+}
+
+std::string EndpointProbe::name_inside_tls() const {
+  const ProtocolRow* inside = protocol_inside_tls(planned_.port);
+  return std::string(inside == nullptr ? "tls" : inside->name);
+}
+
+Task<bool> EndpointProbe::try_ssh(std::string how) {
+  auto ssh = co_await probe_ssh(wire_);
+  if (!ssh.observation) {
+    out_.unreached_reason = ssh.reason;
+    co_return false;
+  }
+  out_.protocol = "ssh";
+  out_.recognised_by = std::move(how);
+  out_.ssh = std::move(ssh.observation);
+  co_return true;
+}
+
+Task<bool> EndpointProbe::try_tls(std::string name, std::string how) {
+  auto tls = co_await probe_tls(wire_, tools_, profile_);
+  speaks_ssh_ = tls.speaks_ssh;
+  if (!tls.observation) {
+    out_.unreached_reason = tls.reason;
+    co_return false;
+  }
+  out_.protocol = std::move(name);
+  out_.recognised_by = std::move(how);
+  out_.tls = std::move(tls.observation);
+  co_return true;
+}
+
+Task<bool> EndpointProbe::try_upgrade(const ProtocolRow& row, std::string how) {
+  std::optional<std::chrono::milliseconds> patience;
+  if (how == "answer") patience = kGuessPatience;
+  StarttlsPreamble preamble(row.protocol, wire_.host(), services_.clock, patience);
+  wire_.set_preamble(&preamble);
+  auto tls = co_await probe_tls(wire_, tools_, profile_);
+  wire_.set_preamble(nullptr);
+  if (!preamble.recognised()) {
+    out_.unreached_reason =
+        "connected, but no " + std::string(row.label) + " answer (" + preamble.failure() + ")";
+    co_return false;
+  }
+  out_.protocol = row.name;
+  out_.recognised_by = std::move(how);
+  out_.starttls = preamble.observation();
+  if (!tls.observation && out_.starttls->state == "offered") {
+    out_.starttls->findings.push_back(
+        {"starttls_without_tls", "high",
+         "The server gave the go-ahead for TLS, but TLS did not begin: " + tls.reason + "."});
+  }
+  out_.tls = std::move(tls.observation);
+  co_return true;
+}
+
+}  // namespace carnet::probe
