@@ -47,8 +47,9 @@ const std::string& action_for(const RemediationText& text, std::string_view soft
 
 std::string fill(std::string text, const Asset& asset, const Cause& cause) {
   const bool ipv6 = asset.host.find(':') != std::string::npos;
-  const std::string endpoint = ipv6 ? fmt::format("[{}]:{}", asset.host, asset.port)
-                                    : fmt::format("{}:{}", asset.host, asset.port);
+  const std::string endpoint = asset.port == 0 ? asset.host  // a file
+                               : ipv6          ? fmt::format("[{}]:{}", asset.host, asset.port)
+                                               : fmt::format("{}:{}", asset.host, asset.port);
   replace_all(text, "{endpoint}", endpoint);
   replace_all(text, "{group}", asset.vulnerability.pqc_replacement);
   replace_all(text, "{replacement}", asset.vulnerability.pqc_replacement);

@@ -57,6 +57,7 @@ void describe(inventory::Vulnerability& vulnerability, const Algorithm& algorith
 }
 
 std::string place(const Endpoint& endpoint) {
+  if (endpoint.protocol == "file") return endpoint.host;
   const bool ipv6 = endpoint.host.find(':') != std::string::npos;
   return ipv6 ? fmt::format("[{}]:{}", endpoint.host, endpoint.port)
               : fmt::format("{}:{}", endpoint.host, endpoint.port);
@@ -90,6 +91,18 @@ std::vector<ClassifiedAsset> classify(const Endpoint& endpoint, bool urgent) {
       assets.push_back(std::move(asset));
     }
   }
+  if (endpoint.jwks) {
+    for (auto& asset : classify_jwks(endpoint, *endpoint.jwks, urgent)) {
+      assets.push_back(std::move(asset));
+    }
+  }
+  if (endpoint.file) {
+    for (auto& asset : classify_file(endpoint, *endpoint.file, urgent)) {
+      assets.push_back(std::move(asset));
+    }
+    return assets;
+  }
+  if (endpoint.jwks) return assets;
   if (assets.empty()) {
     ClassifiedAsset unknown =
         new_asset(endpoint, "tls", Exposure::kKeyEstablishment, "key-establishment");

@@ -47,6 +47,21 @@ Link judge_key(const Certificate& certificate, const std::string& owner) {
   return {short_key ? AssetStatus::kBroken : row->status, what};
 }
 
+// A replaced generator, an exponent of one, a hash that is broken: what the reader found critical
+// about a certificate makes it forgeable, whatever its algorithm.
+std::optional<Link> judge_findings(const Certificate& certificate, const std::string& owner) {
+  for (const inventory::Finding& finding : certificate.findings) {
+    if (finding.severity != "critical") continue;
+    const bool hash = finding.code == "weak_signature_hash";
+    const std::string what =
+        hash ? fmt::format("the {} signature ({}) {}", certificate.signature_algorithm,
+                           certificate.signature_parameters, owner)
+             : fmt::format("the {} key {}", certificate.key_algorithm, owner);
+    return Link{AssetStatus::kBroken, what};
+  }
+  return std::nullopt;
+}
+
 Link judge_signature(const Certificate& certificate, const std::string& owner) {
   const Algorithm* row = inventory::find_by_name(certificate.signature_algorithm);
   const std::string what =
@@ -54,7 +69,8 @@ Link judge_signature(const Certificate& certificate, const std::string& owner) {
   return {row == nullptr ? AssetStatus::kUnknown : row->status, what};
 }
 
-Link weakest_link(const std::vector<const Certificate*>& chain) {
+// `lone`: a certificate of a file, which may be a root itself.
+Link weakest_link(const std::vector<const Certificate*>& chain, bool lone) {
   Link weakest = judge_key(*chain.front(), "of the certificate");
   const auto take = [&weakest](Link link) {
     if (badness(link.status) > badness(weakest.status)) weakest = std::move(link);
@@ -66,16 +82,30 @@ Link weakest_link(const std::vector<const Certificate*>& chain) {
             : fmt::format("of certificate {} in the chain", certificate->position + 1);
     if (certificate->position > 0) take(judge_key(*certificate, owner));
     // Nobody relies on the signature that a root makes over itself.
-    const bool root = certificate->position > 0 && certificate->subject == certificate->issuer;
+    const bool root =
+        (lone || certificate->position > 0) && certificate->subject == certificate->issuer;
     if (!root) take(judge_signature(*certificate, owner));
+    if (auto link = judge_findings(*certificate, owner)) take(std::move(*link));
   }
   return weakest;
 }
 
-void judge_chain(ClassifiedAsset& result, const std::vector<const Certificate*>& chain) {
+// Says what a second, post-quantum signature is worth (X.509 2019 clause 9.8).
+void tell_alternative(ClassifiedAsset& result, const Certificate& leaf) {
+  if (leaf.alt_signature_algorithm.empty() && leaf.alt_key_algorithm.empty()) return;
+  const std::string& name =
+      leaf.alt_signature_algorithm.empty() ? leaf.alt_key_algorithm : leaf.alt_signature_algorithm;
+  result.asset.vulnerability.summary += fmt::format(
+      " It also carries an alternative signature or key ({}), which protects only those who check "
+      "it.",
+      name);
+}
+
+void judge_chain(ClassifiedAsset& result, const std::vector<const Certificate*>& chain,
+                 bool lone = false) {
   const Certificate& leaf = *chain.front();
   const Algorithm* row = inventory::find_by_name(leaf.key_algorithm);
-  const Link weakest = weakest_link(chain);
+  const Link weakest = weakest_link(chain, lone);
   auto& vulnerability = result.asset.vulnerability;
   vulnerability.status = weakest.status;
   switch (weakest.status) {
@@ -100,6 +130,7 @@ void judge_chain(ClassifiedAsset& result, const std::vector<const Certificate*>&
         // leaf uses already.
         vulnerability.pqc_replacement = leaf.key_algorithm;
       }
+      tell_alternative(result, leaf);
       result.causes.push_back({"certificate-classical", "medium", ""});
       return;
     case AssetStatus::kUnknown:
@@ -119,6 +150,20 @@ void judge_chain(ClassifiedAsset& result, const std::vector<const Certificate*>&
 }
 
 }  // namespace
+
+ClassifiedAsset classify_lone_certificate(const Endpoint& endpoint, const Certificate& certificate,
+                                          std::string label) {
+  ClassifiedAsset result = new_asset(endpoint, "certificate", Exposure::kAuthentication,
+                                     "certificate " + certificate.sha256);
+  result.asset.label = std::move(label);
+  result.asset.algorithm = certificate.key_algorithm;
+  result.asset.key_size = certificate.key_bits;
+  if (const Algorithm* row = inventory::find_by_name(certificate.key_algorithm)) {
+    describe(result.asset.vulnerability, *row, certificate.key_bits);
+  }
+  judge_chain(result, {&certificate}, true);
+  return result;
+}
 
 std::vector<ClassifiedAsset> classify_certificates(const Endpoint& endpoint,
                                                    const TlsObservation& tls) {

@@ -14,6 +14,18 @@ namespace carnet::assess {
                                                         bool urgent);
 [[nodiscard]] std::vector<ClassifiedAsset> classify_certificates(
     const inventory::Endpoint& endpoint, const inventory::TlsObservation& tls);
+// One certificate that stands for itself, not before a server.
+[[nodiscard]] ClassifiedAsset classify_lone_certificate(const inventory::Endpoint& endpoint,
+                                                        const inventory::Certificate& certificate,
+                                                        std::string label);
+// Every certificate, key, request, revocation list and algorithm of a file.
+[[nodiscard]] std::vector<ClassifiedAsset> classify_file(const inventory::Endpoint& endpoint,
+                                                         const inventory::FileObservation& file,
+                                                         bool urgent);
+// Every key of a JSON Web Key Set.
+[[nodiscard]] std::vector<ClassifiedAsset> classify_jwks(const inventory::Endpoint& endpoint,
+                                                         const inventory::JwksObservation& jwks,
+                                                         bool urgent);
 [[nodiscard]] std::vector<ClassifiedAsset> classify_ssh(const inventory::Endpoint& endpoint,
                                                         const inventory::SshObservation& ssh,
                                                         bool urgent);
