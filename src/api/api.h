@@ -15,10 +15,12 @@
 #include "base/random.h"
 #include "base/secret.h"
 #include "service/idempotency.h"
+#include "service/passports.h"
 #include "service/scans.h"
 #include "service/sharing.h"
 #include "service/tenancy.h"
 #include "service/transparency.h"
+#include "service/verification.h"
 #include "store/database.h"
 #include "web/pages.h"
 
@@ -37,6 +39,8 @@ struct ApiDependencies {
   const Secret& pepper;                   // cursors are authenticated by a key derived from it
   service::ScanWorker* worker = nullptr;  // for /metrics; may be absent
   service::Transparency* transparency = nullptr;  // without it the log's routes answer 503
+  service::Passports* passports = nullptr;        // likewise for keys and passports
+  service::Verification* verification = nullptr;  // likewise for verifying
 };
 
 struct ApiOptions {

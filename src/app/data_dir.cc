@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 
 #include "app/run_task.h"
+#include "app/signing_key_files.h"
 #include "base/encoding.h"
 #include "base/text.h"
 #include "crypto/token.h"
@@ -130,6 +131,11 @@ Result<InitResult> init_data_dir(const InitRequest& request, const Clock& clock,
   const crypto::NewToken admin = crypto::new_token(kAdminKeyPrefix, pepper, random);
   CARNET_TRY_VOID(
       write_private_file(staging.path() + "/admin.key", std::string(admin.text.expose()) + "\n"));
+
+  const SigningKeyPlaces places{.data_dir = staging.path(),
+                                .key_file = request.key_file,
+                                .passphrase_file = request.passphrase_file};
+  CARNET_TRY_VOID(make_signing_keys(places, false, clock, random));
 
   InitResult out;
   {

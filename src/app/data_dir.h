@@ -1,7 +1,7 @@
 #pragma once
-// The data directory (0700): pepper and admin.key (0600 each) and the embedded database. Made whole
-// or not at all: it is prepared beside its final place and renamed into it. Used at start-up on one
-// thread.
+// The data directory (0700): pepper, admin.key and the signing keys (0600 each) and the embedded
+// database. Made whole or not at all: it is prepared beside its final place and renamed into it.
+// Used at start-up on one thread.
 
 #include <string>
 #include <vector>
@@ -16,6 +16,8 @@ namespace carnet::app {
 struct InitRequest {
   std::string directory;
   std::string tenant_name;
+  // What seals the signing keys (signing_key_files.h); "" = a file in the directory.
+  std::string key_file, passphrase_file;
 };
 
 struct InitKey {

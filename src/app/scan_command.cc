@@ -6,10 +6,14 @@
 #include <cstdio>
 #include <fstream>
 #include <iostream>
+#include <map>
+#include <set>
+#include <tuple>
 
 #include <fmt/format.h>
 
 #include "app/run_task.h"
+#include "app/scan_inputs.h"
 #include "app/scan_table.h"
 #include "base/text.h"
 #include "evidence/report.h"
@@ -41,21 +45,6 @@ std::optional<inventory::Profile> parse_profile(std::string_view text) {
   return std::nullopt;
 }
 
-// Reads --from: a target a line; errors carry the line.
-Result<std::vector<std::string>> read_list(const std::string& path) {
-  std::ifstream file(path);
-  if (!file) return make_error(ErrorCode::kValidationFailed, fmt::format("cannot read {}", path));
-  std::vector<std::string> out;
-  std::string line;
-  while (std::getline(file, line)) {
-    const std::string_view text = trim_ascii(std::string_view(line).substr(0, line.find('#')));
-    if (!text.empty()) out.emplace_back(text);
-  }
-  if (out.empty())
-    return make_error(ErrorCode::kValidationFailed, fmt::format("{} names no target", path));
-  return out;
-}
-
 Result<std::vector<net::Target>> parse_targets(const std::vector<std::string>& texts) {
   std::vector<net::Target> out;
   std::string wrong;
@@ -72,11 +61,31 @@ Result<std::vector<net::Target>> parse_targets(const std::vector<std::string>& t
   return out;
 }
 
+// The rows of endpoint lists, by the kind each asks for. A bad row is told and passed over.
+struct ListedTargets {
+  std::map<std::string, std::vector<net::Target>> by_kind;
+};
+
+ListedTargets parse_listed(const std::vector<ListedTarget>& rows) {
+  ListedTargets out;
+  for (const ListedTarget& row : rows) {
+    auto target = net::parse_target(row.text);
+    if (target) {
+      out.by_kind[row.kind].push_back(std::move(*target));
+    } else {
+      fmt::print(stderr, "carnet scan: {}: \"{}\": {}\n", row.where, row.text,
+                 target.error().public_detail);
+    }
+  }
+  return out;
+}
+
 // Whoever types an address into a shell on their own machine has decided to scan it, so literal
 // addresses and blocks count as allowed; a name that leads to special-purpose space still needs
 // --allow-targets.
 Result<std::vector<net::Cidr>> allowed_blocks(const ScanCommand& command,
-                                              const std::vector<net::Target>& targets) {
+                                              const std::vector<net::Target>& targets,
+                                              const ListedTargets& listed) {
   std::vector<net::Cidr> out;
   for (const std::string& text : command.allow_targets) {
     const auto block = net::Cidr::parse(text);
@@ -88,9 +97,47 @@ Result<std::vector<net::Cidr>> allowed_blocks(const ScanCommand& command,
               text));
     out.push_back(*block);
   }
-  for (const net::Target& target : targets) {
+  const auto allow = [&out](const net::Target& target) {
     if (target.cidr) out.push_back(*target.cidr);
     if (const auto literal = net::Cidr::parse(target.host)) out.push_back(*literal);
+  };
+  for (const net::Target& target : targets) allow(target);
+  for (const auto& [kind, rows] : listed.by_kind) {
+    for (const net::Target& target : rows) allow(target);
+  }
+  return out;
+}
+
+// The targets of the command line, then those of each list, without what was planned before.
+Result<std::vector<probe::PlannedEndpoint>> plan_all(const ScanCommand& command,
+                                                     std::vector<net::Target> targets,
+                                                     const ListedTargets& listed,
+                                                     std::size_t endpoints_max) {
+  probe::PlanRequest request{.targets = std::move(targets),
+                             .kinds = command.kinds,
+                             .ports = {},
+                             .endpoints_max = endpoints_max};
+  for (const int port : command.ports) {
+    if (port < 1 || port > 65535)
+      return make_error(
+          ErrorCode::kValidationFailed,
+          fmt::format("--ports {} is out of range; ports go from 1 to 65535", port));
+    request.ports.push_back(static_cast<std::uint16_t>(port));
+  }
+  CARNET_TRY(out, probe::plan(request));
+  std::set<std::tuple<std::string, std::uint16_t, std::string>> seen;
+  for (const auto& endpoint : out) seen.insert({endpoint.host, endpoint.port, endpoint.kind});
+  for (const auto& [kind, rows] : listed.by_kind) {
+    request.targets = rows;
+    request.kinds = kind.empty() ? command.kinds : std::vector<std::string>{kind};
+    CARNET_TRY(more, probe::plan(request));
+    for (probe::PlannedEndpoint& endpoint : more) {
+      if (!seen.insert({endpoint.host, endpoint.port, endpoint.kind}).second) continue;
+      out.push_back(std::move(endpoint));
+    }
+    if (out.size() > endpoints_max)
+      return make_error(ErrorCode::kValidationFailed,
+                        fmt::format("the lists name more than {} endpoints", endpoints_max));
   }
   return out;
 }
@@ -102,7 +149,10 @@ class Progress {
   void show(int done, int total, const inventory::Endpoint& endpoint) const {
     if (quiet_) return;
     if (!terminal_) {
-      fmt::print(stderr, "[{}/{}] {}:{} {}\n", done, total, endpoint.host, endpoint.port,
+      const std::string place = endpoint.port == 0
+                                    ? endpoint.host
+                                    : fmt::format("{}:{}", endpoint.host, endpoint.port);
+      fmt::print(stderr, "[{}/{}] {} {}\n", done, total, place,
                  endpoint.reached ? "done" : "not reached: " + endpoint.unreached_reason);
       return;
     }
@@ -189,27 +239,25 @@ int run_scan_command(const ScanCommand& command, const ProbeSettings& probes, co
       return usage(fmt::format("--fail-on {} is not a status; use broken, at-risk, unknown or safe",
                                status));
 
-  std::vector<std::string> texts = command.targets;
-  if (!command.from_file.empty()) {
-    auto list = read_list(command.from_file);
-    if (!list) return usage(list.error().public_detail);
-    texts.insert(texts.end(), list->begin(), list->end());
+  auto passphrase = find_passphrase(command.passphrase_file, command.ask_passphrase);
+  if (!passphrase) return usage(passphrase.error().public_detail);
+  auto inputs = read_scan_inputs({.from_files = command.from_files,
+                                  .folders = command.folders,
+                                  .passphrase = passphrase->empty() ? nullptr : &*passphrase});
+  if (!inputs) return usage(inputs.error().public_detail);
+  for (const std::string& warning : inputs->warnings) {
+    fmt::print(stderr, "carnet scan: {}\n", warning);
   }
-  if (texts.empty()) return usage("name something to scan, such as: carnet scan example.org:443");
-  auto targets = parse_targets(texts);
+  if (command.targets.empty() && command.from_files.empty() && command.folders.empty())
+    return usage("name something to scan, such as: carnet scan example.org:443");
+  auto targets = parse_targets(command.targets);
   if (!targets) return usage(fmt::format("cannot use\n  {}", targets.error().public_detail));
-  auto allowed = allowed_blocks(command, *targets);
+  const ListedTargets listed = parse_listed(inputs->targets);
+  const bool anything = !targets->empty() || !listed.by_kind.empty() || !inputs->files.empty();
+  if (!anything && command.folders.empty()) return usage("nothing that was named can be scanned");
+  auto allowed = allowed_blocks(command, *targets, listed);
   if (!allowed) return usage(allowed.error().public_detail);
-  probe::PlanRequest plan_request{.targets = std::move(*targets),
-                                  .kinds = command.kinds,
-                                  .ports = {},
-                                  .endpoints_max = probes.endpoints_per_scan};
-  for (const int port : command.ports) {
-    if (port < 1 || port > 65535)
-      return usage(fmt::format("--ports {} is out of range; ports go from 1 to 65535", port));
-    plan_request.ports.push_back(static_cast<std::uint16_t>(port));
-  }
-  auto planned = probe::plan(plan_request);
+  auto planned = plan_all(command, std::move(*targets), listed, probes.endpoints_per_scan);
   if (!planned) return usage(planned.error().public_detail);
 
   const std::unique_ptr<net::Resolver> resolver = net::make_resolver(probes.name_servers);
@@ -220,6 +268,8 @@ int run_scan_command(const ScanCommand& command, const ProbeSettings& probes, co
   const Progress progress(command.quiet);
   service::DirectScan direct;
   direct.endpoints = std::move(*planned);
+  direct.observed = std::move(inputs->files);
+  direct.notes = std::move(inputs->notes);
   direct.profile = *profile;
   direct.mosca = {.data_shelf_life_years = command.data_shelf_life_years,
                   .migration_time_years = command.migration_time_years,

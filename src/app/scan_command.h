@@ -15,7 +15,10 @@ namespace carnet::app {
 
 struct ScanCommand {
   std::vector<std::string> targets;
-  std::string from_file;  // one target a line, "#" begins a comment
+  std::vector<std::string> from_files;  // endpoint lists, certificates, keys, key stores, …
+  std::vector<std::string> folders;     // walked for such files
+  std::string passphrase_file;          // of PKCS #12, JKS and encrypted keys
+  bool ask_passphrase = false;
   std::vector<std::string> kinds;
   std::vector<int> ports;
   std::string profile = "standard";

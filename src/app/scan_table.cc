@@ -56,15 +56,15 @@ std::vector<Line> lines_of(const inventory::ScanDocument& document) {
             : asset.algorithm;
     std::string status(to_string(asset.vulnerability.status));
     if (asset.vulnerability.hndl_exposed) status += ", harvest now";
-    const std::string host =
-        asset.host.find(':') == std::string::npos ? asset.host : "[" + asset.host + "]";
-    lines.push_back({Cell{plain(fmt::format("{}:{}", host, asset.port)), {}},
+    const bool bare = asset.port == 0 || asset.host.find(':') == std::string::npos;
+    const std::string host = bare ? asset.host : "[" + asset.host + "]";
+    lines.push_back({Cell{plain(place_text(host, asset.port)), {}},
                      Cell{std::string(to_string(asset.exposure)), {}}, Cell{plain(algorithm), {}},
                      Cell{status, asset.vulnerability.status}});
   }
   for (const inventory::Endpoint& endpoint : document.endpoints)
     if (!endpoint.reached)
-      lines.push_back({Cell{plain(fmt::format("{}:{}", endpoint.host, endpoint.port)), {}},
+      lines.push_back({Cell{plain(place_text(endpoint.host, endpoint.port)), {}},
                        Cell{"not reached", {}}, Cell{plain(endpoint.unreached_reason), {}},
                        Cell{"-", AssetStatus::kUnknown}});
   return lines;

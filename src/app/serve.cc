@@ -21,13 +21,17 @@
 #include "api/server.h"
 #include "app/data_dir.h"
 #include "app/run_task.h"
+#include "app/signing_key_files.h"
 #include "app/version.h"
 #include "net/dialer.h"
 #include "probe/engine.h"
 #include "service/idempotency.h"
+#include "service/passports.h"
 #include "service/scans.h"
 #include "service/sharing.h"
 #include "service/tenancy.h"
+#include "service/transparency.h"
+#include "service/verification.h"
 #include "store/database.h"
 #include "web/pages.h"
 
@@ -131,6 +135,33 @@ Result<std::optional<Secret>> admin_key_for(const Settings& settings) {
   return std::optional<Secret>{};
 }
 
+SigningKeyPlaces key_places(const Settings& settings) {
+  return {.data_dir = settings.data_dir,
+          .key_file = settings.key_file,
+          .passphrase_file = settings.passphrase_file};
+}
+
+// Null without persistence: then there are no passports. A data directory of a release that had no
+// signing keys gets them here.
+Result<service::SigningKeysNow> signing_keys_for(const Settings& settings, const Clock& clock,
+                                                 Random& random) {
+  if (!settings.persistence) return service::SigningKeysNow{};
+  const SigningKeyPlaces places = key_places(settings);
+  if (has_signing_keys(places)) return load_signing_keys(places);
+  CARNET_TRY(made, make_signing_keys(places, false, clock, random));
+  fmt::print(stderr,
+             "carnet serve: there were no signing keys; made {}. Back it up, with what opens it.\n",
+             places.keys_path());
+  return made;
+}
+
+// The log is known by the address it is found at, without the scheme (C2SP tlog-checkpoint).
+std::string log_origin(std::string_view public_url) {
+  const std::size_t scheme = public_url.find("://");
+  if (scheme != std::string_view::npos) public_url.remove_prefix(scheme + 3);
+  return fmt::format("{}/log", public_url);
+}
+
 Result<std::unique_ptr<store::Database>> open_database(const Settings& settings) {
   if (!settings.persistence) return store::make_off_database();
   store::SqliteOptions options;
@@ -143,13 +174,19 @@ Result<std::unique_ptr<store::Database>> open_database(const Settings& settings)
 class Service {
  public:
   Service(const Settings& settings, const std::function<Result<Settings>()>& reload,
-          const Clock& clock, Random& random, std::unique_ptr<store::Database> db, Secret pepper)
+          const Clock& clock, Random& random, std::unique_ptr<store::Database> db, Secret pepper,
+          service::SigningKeysNow signing_keys)
       : settings_(settings),
         reload_(reload),
         random_(random),
         log_(clock, STDERR_FILENO, settings.log_format, settings.log_level),
         pepper_(std::move(pepper)),
         db_(std::move(db)),
+        signing_keys_(std::move(signing_keys)),
+        log_signer_(signing_keys_, random),
+        transparency_(*db_, clock, random, log_, log_signer_, {}),
+        passports_(*db_, clock, random, signing_keys_, transparency_),
+        verification_(clock, passports_),
         resolver_(net::make_resolver(settings.probes.name_servers)),
         policy_(net::AddressPolicy::special_purpose_ranges(), settings.allow_targets),
         dialer_(net::make_guarded_dialer(*resolver_, policy_, clock, &own_listeners_)),
@@ -159,13 +196,14 @@ class Service {
                {.authorize_any_target = settings.authorize_any_target,
                 .endpoints_max = settings.probes.endpoints_per_scan,
                 .signals = &signals_of_scans_,
-                .on_queued = [this] { worker_.wake(); }}),
+                .on_queued = [this] { worker_.wake(); },
+                .passports = &passports_}),
         sharing_(*db_, clock, random, pepper_,
                  {.open_per_scan_max = settings.links_per_scan,
                   .open_per_tenant_max = settings.links_per_tenant}),
         idempotency_(*db_, clock, random, pepper_),
         worker_(*db_, clock, random, log_, *dialer_, settings.probes.limits,
-                {.signals = &signals_of_scans_}),
+                {.signals = &signals_of_scans_, .passports = &passports_}),
         clock_(clock),
         server_({.trusted_proxies = settings.trusted_proxies}, handler_, log_),
         control_(1),
@@ -193,6 +231,8 @@ class Service {
     options.public_url =
         settings_.public_url.empty() ? "http://" + bound_.front() : settings_.public_url;
     options.cors_origins = settings_.cors_origins;
+    transparency_.set_origin(log_origin(options.public_url));
+    passports_.set_issuer_url(options.public_url);
     options.public_rate_per_minute = settings_.public_rate_limit_per_minute;
     api_.emplace(api::ApiDependencies{.clock = clock_,
                                       .random = random_,
@@ -204,7 +244,10 @@ class Service {
                                       .idempotency = idempotency_,
                                       .pages = pages_,
                                       .pepper = pepper_,
-                                      .worker = db_->persistent() ? &worker_ : nullptr},
+                                      .worker = db_->persistent() ? &worker_ : nullptr,
+                                      .transparency = db_->persistent() ? &transparency_ : nullptr,
+                                      .passports = db_->persistent() ? &passports_ : nullptr,
+                                      .verification = db_->persistent() ? &verification_ : nullptr},
                  std::move(options));
     api_->set_admin_key(std::move(admin_key));
     api_->set_connection_counts([this] { return server_.counts(); });
@@ -313,9 +356,18 @@ class Service {
       log_.error("reload refused; the old settings stay", {{"reason", key.error().public_detail}});
       return;
     }
+    if (settings_.persistence) {
+      auto keys = load_signing_keys(key_places(*fresh));
+      if (!keys) {
+        log_.error("reload refused; the old settings stay",
+                   {{"reason", keys.error().public_detail}});
+        return;
+      }
+      signing_keys_.replace(std::move(*keys));
+    }
     api_->set_admin_key(std::move(*key));
     log_.set_level(fresh->log_level);
-    log_.info("reloaded the admin key and the log level");
+    log_.info("reloaded the admin key, the signing keys and the log level");
   }
 
   void print_state() {
@@ -335,7 +387,9 @@ class Service {
     TaskRunner tasks;
     if (!tasks.run(flush_all())) log_.warn("last-used times or visits were not written");
     sharing_.stop();
+    verification_.stop();
     db_->stop();
+    transparency_.stop();
     log_.info("stopped");
     return 0;
   }
@@ -352,6 +406,11 @@ class Service {
   Log log_;
   Secret pepper_;
   std::unique_ptr<store::Database> db_;
+  service::SigningKeys signing_keys_;
+  service::LogSigner log_signer_;
+  service::Transparency transparency_;
+  service::Passports passports_;
+  service::Verification verification_;
   net::OwnListeners own_listeners_;
   std::unique_ptr<net::Resolver> resolver_;
   net::AddressPolicy policy_;
@@ -389,7 +448,10 @@ int serve(const Settings& settings, const std::function<Result<Settings>()>& rel
   if (!admin_key) return start_failed(admin_key.error());
   auto db = open_database(settings);
   if (!db) return start_failed(db.error());
-  Service service(settings, reload, clock, random, std::move(*db), std::move(*pepper));
+  auto signing_keys = signing_keys_for(settings, clock, random);
+  if (!signing_keys) return start_failed(signing_keys.error());
+  Service service(settings, reload, clock, random, std::move(*db), std::move(*pepper),
+                  std::move(*signing_keys));
   if (auto bound = service.listen(std::move(*admin_key)); !bound)
     return start_failed(bound.error());
   return service.run();

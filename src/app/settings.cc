@@ -26,6 +26,10 @@ constexpr SettingSpec kSpecs[] = {
      "listen address"},
     {"admin-key-file", "CARNET_ADMIN_KEY_FILE", "DATA/admin.key",
      "file with the platform's own key; without one /admin/* answers 503"},
+    {"key-file", "CARNET_KEY_FILE", "DATA/signing.seal",
+     "file whose contents open DATA/signing.keys, unless that is sealed with a passphrase"},
+    {"passphrase-file", "CARNET_PASSPHRASE_FILE", "",
+     "file with the passphrase of DATA/signing.keys; without one it is asked for on the terminal"},
     {"allow-targets", "CARNET_ALLOW_TARGETS", "",
      "blocks of special-purpose address space that may be scanned, such as 10.0.0.0/8,127.0.0.0/8"},
     {"authorize-any-target", "CARNET_AUTHORIZE_ANY_TARGET", "false",
@@ -458,6 +462,9 @@ Result<Settings> resolve_settings(
   const SettingValue& admin_key = reader.value("admin-key-file");
   out.admin_key_file_given = admin_key.source != "default";
   out.admin_key_file = out.admin_key_file_given ? admin_key.text : out.data_dir + "/admin.key";
+  const SettingValue& key_file = reader.value("key-file");
+  out.key_file = key_file.source == "default" ? out.data_dir + "/signing.seal" : key_file.text;
+  out.passphrase_file = reader.value("passphrase-file").text;
   out.allow_targets = reader.blocks("allow-targets");
   out.authorize_any_target = reader.boolean("authorize-any-target");
   out.probes = read_probes(reader, problems);
@@ -478,6 +485,7 @@ Result<Settings> resolve_settings(
   // What `carnet config` shows for defaults that depend on another setting.
   if (out.persistence) out.table["database"].text = "sqlite:" + out.sqlite_path;
   out.table["admin-key-file"].text = out.admin_key_file;
+  out.table["key-file"].text = out.key_file;
   out.table["workers"].text = fmt::to_string(out.workers);
   return out;
 }

@@ -58,7 +58,8 @@ struct Settings {
   std::string sqlite_path;  // when persistence is on
   std::string public_url;   // "" = made from the first listener
   std::string admin_key_file;
-  bool admin_key_file_given = false;  // then it must be readable
+  bool admin_key_file_given = false;      // then it must be readable
+  std::string key_file, passphrase_file;  // what opens the signing keys
   std::vector<net::Cidr> allow_targets;
   bool authorize_any_target = false;
   ProbeSettings probes;

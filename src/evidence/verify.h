@@ -13,6 +13,8 @@
 #include <string_view>
 #include <vector>
 
+#include <boost/json/fwd.hpp>
+
 #include "base/clock.h"
 #include "evidence/checkpoint.h"
 #include "evidence/key_set.h"
@@ -62,10 +64,21 @@ struct VerifyInput {
   // Null: nobody is trusted, so no signature can hold.
   const KeySet* trusted = nullptr;
   std::optional<KnownLogHead> known_head;
+  // The log that the passport names was asked for it, and does not have it.
+  bool absent_from_log = false;
   Timestamp now{};
 };
 
 [[nodiscard]] Verification verify(const VerifyInput& input);
+
+// Whether what `passport` claims is at least signed by who is trusted.
+[[nodiscard]] bool signatures_hold(const Verification& verification);
+
+// {"verdict", "valid", "summary", "checks": [{"id", "state", "words"}], "passport":
+// {"sha256", "keyids", "issuer", "tenant", "scanId", "targets", "issuedAt", "notAfter",
+// "readinessScore", "readinessBand", "sample", "files": [{"name", "sha256"}]}}; passport is null
+// unless its signatures hold.
+[[nodiscard]] boost::json::object verification_json(const Verification& verification);
 
 // What must be looked up before verify() can be given the rest: whose passport it is.
 struct Glance {

@@ -34,7 +34,12 @@ std::vector<Check> without_proof(const LogQuestion& question) {
           ? "The passport names no log."
           : "No proof came with it; ask the issuer's log for one, or verify the bundle.";
   std::vector<Check> checks;
-  if (question.key_retired) {
+  if (question.input.absent_from_log) {
+    checks.push_back(
+        failed(kInclusion, fmt::format("The log {} does not have it: it was signed and not "
+                                       "published, or signed by somebody who stole the keys.",
+                                       question.facts.log_origin)));
+  } else if (question.key_retired) {
     checks.push_back(failed(kInclusion,
                             "Its keys have been retired since, so only the log can show that it is "
                             "not back-dated. " +

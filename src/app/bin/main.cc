@@ -11,9 +11,11 @@
 #include "app/admin_command.h"
 #include "app/cli_docs.h"
 #include "app/data_dir.h"
+#include "app/keys_command.h"
 #include "app/scan_command.h"
 #include "app/serve.h"
 #include "app/settings.h"
+#include "app/verify_command.h"
 #include "app/version.h"
 #include "base/json.h"
 #include "base/random.h"
@@ -83,8 +85,9 @@ int run_init(const InitRequest& request, const Clock& clock, Random& random) {
              request.directory, made->tenant_name, made->tenant_id);
   for (const InitKey& key : made->keys) fmt::print("  {:<9} {}\n", key.role, key.token.expose());
   fmt::print(
-      "\nThe platform's admin key is in {0}/admin.key.\nKeep {0} private and backed up: the keys "
-      "and links depend on it.\n"
+      "\nThe platform's admin key is in {0}/admin.key, the signing keys are in "
+      "{0}/signing.keys.\nKeep "
+      "{0} private and backed up: the keys, links and passports depend on it.\n"
       "Start the service with: carnet serve --data {0}\n",
       request.directory);
   return 0;
@@ -242,6 +245,68 @@ void add_admin_options(CLI::App& admin, AdminFlags& flags) {
   flags.add_to(*key_revoke);
 }
 
+void add_key_places(CLI::App& command, SigningKeyPlaces& places) {
+  command.add_option("--data", places.data_dir, "the data directory [CARNET_DATA_DIR]")
+      ->envname("CARNET_DATA_DIR")
+      ->capture_default_str();
+  command
+      .add_option("--key-file", places.key_file,
+                  "file whose contents open the keys (default: DATA/signing.seal) "
+                  "[CARNET_KEY_FILE]")
+      ->envname("CARNET_KEY_FILE");
+  command
+      .add_option("--passphrase-file", places.passphrase_file,
+                  "file with the passphrase that opens the keys [CARNET_PASSPHRASE_FILE]")
+      ->envname("CARNET_PASSPHRASE_FILE");
+}
+
+void add_keys_options(CLI::App& keys, KeysCommand& command) {
+  command.places.data_dir = "./carnet-data";
+  keys.require_subcommand(1);
+  CLI::App* const make =
+      keys.add_subcommand("init", "make them, where a data directory has none yet");
+  add_key_places(*make, command.places);
+  make->add_flag("--passphrase", command.ask_passphrase,
+                 "seal them with a passphrase that is typed");
+  add_key_places(*keys.add_subcommand("list", "show every public key and how long it counts"),
+                 command.places);
+  CLI::App* const rotate =
+      keys.add_subcommand("rotate", "make a new pair; the old public keys stay published");
+  add_key_places(*rotate, command.places);
+  rotate
+      ->add_option("--overlap-hours", command.overlap_hours,
+                   "how long the old pair still counts, 0 if it was stolen")
+      ->check(CLI::Range(0, 24 * 90))
+      ->capture_default_str();
+}
+
+int run_keys(const CLI::App& keys, KeysCommand& command, const Clock& clock, Random& random) {
+  while (command.places.data_dir.size() > 1 && command.places.data_dir.ends_with('/'))
+    command.places.data_dir.pop_back();
+  if (keys.got_subcommand("init")) return run_keys_init(command, clock, random);
+  if (keys.got_subcommand("rotate")) return run_keys_rotate(command, clock, random);
+  return run_keys_list(command, clock);
+}
+
+void add_verify_options(CLI::App& verify, VerifyCommand& command) {
+  verify
+      .add_option("FILE", command.file,
+                  "passport, report with its signature block, or bundle; - for standard input")
+      ->required();
+  verify.add_option("--passport", command.passport,
+                    "the passport that lists FILE, for a file that carries none");
+  verify.add_option("--keys", command.keys,
+                    "file or URL of the key set that is trusted (default: what the issuer "
+                    "publishes)");
+  verify.add_option("--checkpoint", command.checkpoint,
+                    "a checkpoint of the log that was kept from before: finds a forked log");
+  verify.add_flag("--offline", command.offline, "ask nobody; then name the keys with --keys");
+  verify.add_flag("--json", command.json, "print the checks as JSON");
+  verify.footer(
+      "Exit codes: 0 all checks hold, 2 forged, altered, expired or not signed by a trusted key, 3 "
+      "it cannot be read.");
+}
+
 CommandDoc describe(const CLI::App& command) {
   CommandDoc out{.name = command.get_name(),
                  .help = command.get_description(),
@@ -299,6 +364,15 @@ int run(int argc, char** argv) {
   init->add_option("--tenant", init_request.tenant_name, "name of the first tenant")
       ->capture_default_str();
 
+  init->add_option("--key-file", init_request.key_file,
+                   "file whose contents open the signing keys; made if it is not there (default: "
+                   "DATA/signing.seal) [CARNET_KEY_FILE]")
+      ->envname("CARNET_KEY_FILE");
+  init->add_option("--passphrase-file", init_request.passphrase_file,
+                   "file with a passphrase that opens the signing keys instead "
+                   "[CARNET_PASSPHRASE_FILE]")
+      ->envname("CARNET_PASSPHRASE_FILE");
+
   SettingFlags serve_flags, config_flags, migrate_flags;
   CLI::App* const serve_command = cli.add_subcommand("serve", "run the service");
   serve_flags.add_to(*serve_command);
@@ -319,6 +393,12 @@ int run(int argc, char** argv) {
   CLI::App* const admin = cli.add_subcommand("admin", "tenants and API keys of a running service");
   AdminFlags admin_flags;
   add_admin_options(*admin, admin_flags);
+  CLI::App* const keys = cli.add_subcommand("keys", "the keys that passports are signed with");
+  KeysCommand keys_command;
+  add_keys_options(*keys, keys_command);
+  CLI::App* const verify = cli.add_subcommand("verify", "check a passport, report or bundle");
+  VerifyCommand verify_command;
+  add_verify_options(*verify, verify_command);
   CLI::App* const docs_command =
       cli.add_subcommand("docs", "print the man page, or the completion for bash or zsh");
   std::string docs_what;
@@ -350,6 +430,8 @@ int run(int argc, char** argv) {
     return run_scan_command(scan_command, *probes, clock, random);
   }
   if (*admin) return add_and_run_admin(*admin, admin_flags);
+  if (*keys) return run_keys(*keys, keys_command, clock, random);
+  if (*verify) return run_verify_command(verify_command, clock);
   if (*docs_command) return run_docs(cli, docs_what);
   if (*version_command) fmt::print("{}", version_text());
   return 0;
