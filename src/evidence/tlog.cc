@@ -48,6 +48,18 @@ std::optional<std::uint64_t> parse_index_path(std::span<const std::string_view> 
 // The largest power of two below n, for n > 1.
 std::uint64_t split_of(std::uint64_t n) { return std::bit_floor(n - 1); }
 
+// The root over hashes that are a power of two in number.
+MerkleHash fold(std::string_view hashes) {
+  std::vector<MerkleHash> row(hashes.size() / kMerkleHashBytes);
+  for (std::size_t i = 0; i < row.size(); ++i) {
+    const auto bytes = as_bytes(hashes.substr(i * kMerkleHashBytes, kMerkleHashBytes));
+    std::copy(bytes.begin(), bytes.end(), row[i].begin());
+  }
+  for (std::size_t count = row.size(); count > 1; count /= 2)
+    for (std::size_t i = 0; i < count / 2; ++i) row[i] = node_hash(row[2 * i], row[2 * i + 1]);
+  return row.front();
+}
+
 // The hashes of one tree size, each from the tile that holds its subtree.
 class TiledTree {
  public:
@@ -80,17 +92,6 @@ class TiledTree {
     const std::size_t count = std::size_t{1} << within;
     CARNET_CHECK(offset + count * kMerkleHashBytes <= tile.size());
     return fold(tile.substr(offset, count * kMerkleHashBytes));
-  }
-
-  static MerkleHash fold(std::string_view hashes) {
-    std::vector<MerkleHash> row(hashes.size() / kMerkleHashBytes);
-    for (std::size_t i = 0; i < row.size(); ++i) {
-      const auto bytes = as_bytes(hashes.substr(i * kMerkleHashBytes, kMerkleHashBytes));
-      std::copy(bytes.begin(), bytes.end(), row[i].begin());
-    }
-    for (std::size_t count = row.size(); count > 1; count /= 2)
-      for (std::size_t i = 0; i < count / 2; ++i) row[i] = node_hash(row[2 * i], row[2 * i + 1]);
-    return row.front();
   }
 
   // A proof asks for neighbours: each tile is read once.
@@ -218,9 +219,7 @@ Result<ConsistencyProof> prove_consistency(const TileReader& tiles, std::uint64_
 
 MerkleHash full_tile_root(std::string_view hashes) {
   CARNET_CHECK(hashes.size() == kTileWidth * kMerkleHashBytes);
-  const std::string bytes(hashes);
-  const TileReader one = [&bytes](const TileId&, int) -> Result<std::string> { return bytes; };
-  return *root_at(one, kTileWidth);
+  return fold(hashes);
 }
 
 void append_bundle_entry(std::string& bundle, std::string_view entry) {
