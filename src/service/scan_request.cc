@@ -7,6 +7,7 @@
 #include <boost/json.hpp>
 
 #include "base/json.h"
+#include "probe/protocols.h"
 #include "service/json_fields.h"
 #include "service/tenant_json.h"
 
@@ -34,10 +35,11 @@ void check_numbers(const ScanRequest& request, FieldErrors& bad) {
 }
 
 void check_kinds(const ScanRequest& request, FieldErrors& bad) {
-  if (request.kinds.size() > 8) return bad.add("kinds", "too_many", "must have at most 8 entries");
+  if (request.kinds.size() > 16)
+    return bad.add("kinds", "too_many", "must have at most 16 entries");
   for (std::size_t i = 0; i < request.kinds.size(); ++i)
-    if (request.kinds[i] != "tls" && request.kinds[i] != "ssh")
-      bad.add("kinds", "unknown_value", "must be \"tls\" or \"ssh\"", fmt::format("/kinds/{}", i));
+    if (!probe::is_known_kind(request.kinds[i]))
+      bad.add("kinds", "unknown_value", probe::kinds_sentence(), fmt::format("/kinds/{}", i));
 }
 
 // Samples and real targets exclude each other.

@@ -74,7 +74,7 @@ TEST_F(Submitting, AQueuedScanIsSeenAtOnceByItsTenantOnly) {
 TEST_F(Submitting, EveryBadFieldIsNamedAtOnce) {
   ScanRequest request;
   request.targets = {"127.0.0.1", "http://x/", "0x7f.1"};
-  request.kinds = {"tls", "ftp"};
+  request.kinds = {"tls", "gopher"};
   request.ports = {443, 0, 65536};
   request.mosca = {.data_shelf_life_years = -1, .migration_time_years = 1e9, .years_to_qday = 5};
   request.label = std::string(256, 'x');
