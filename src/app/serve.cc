@@ -155,13 +155,6 @@ Result<service::SigningKeysNow> signing_keys_for(const Settings& settings, const
   return made;
 }
 
-// The log is known by the address it is found at, without the scheme (C2SP tlog-checkpoint).
-std::string log_origin(std::string_view public_url) {
-  const std::size_t scheme = public_url.find("://");
-  if (scheme != std::string_view::npos) public_url.remove_prefix(scheme + 3);
-  return fmt::format("{}/log", public_url);
-}
-
 Result<std::unique_ptr<store::Database>> open_database(const Settings& settings) {
   if (!settings.persistence) return store::make_off_database();
   store::SqliteOptions options;
@@ -184,7 +177,7 @@ class Service {
         db_(std::move(db)),
         signing_keys_(std::move(signing_keys)),
         log_signer_(signing_keys_, random),
-        transparency_(*db_, clock, random, log_, log_signer_, {}),
+        transparency_(*db_, clock, random, log_, log_signer_, {.witnesses = settings.witnesses}),
         passports_(*db_, clock, random, signing_keys_, transparency_),
         verification_(clock, passports_),
         resolver_(net::make_resolver(settings.probes.name_servers)),
@@ -231,9 +224,10 @@ class Service {
     options.public_url =
         settings_.public_url.empty() ? "http://" + bound_.front() : settings_.public_url;
     options.cors_origins = settings_.cors_origins;
-    transparency_.set_origin(log_origin(options.public_url));
+    CARNET_TRY_VOID(name_log(options.public_url));
     passports_.set_issuer_url(options.public_url);
     options.public_rate_per_minute = settings_.public_rate_limit_per_minute;
+    options.log_rate_per_minute = settings_.transparency_rate_limit_per_minute;
     api_.emplace(api::ApiDependencies{.clock = clock_,
                                       .random = random_,
                                       .log = log_,
@@ -278,6 +272,16 @@ class Service {
   }
 
  private:
+  // The log is known by the address that it is found at (C2SP tlog-checkpoint), unless it has got
+  // its name before.
+  Result<void> name_log(const std::string& public_url) {
+    const std::string& wanted = settings_.log_origin;
+    transparency_.set_origin(wanted.empty() ? service::Transparency::origin_of(public_url)
+                                            : wanted);
+    if (wanted.empty() || !db_->persistent()) return {};
+    return transparency_.require_origin(wanted);
+  }
+
   void warn_about_exposure() const {
     for (const ListenAddress& listen : settings_.listen)
       if (!is_loopback(listen.address))
