@@ -107,7 +107,8 @@ TEST(MerkleTest, ConsistencyOfEveryPair) {
       const MerkleHash wrong = hash_of("another root");
       EXPECT_FALSE(verify_consistency(*proof, {.from = wrong, .to = roots[to]}));
       // From nothing every tree has grown.
-      EXPECT_EQ(verify_consistency(*proof, {.from = roots[from], .to = wrong}), from == 0 && to > 0);
+      EXPECT_EQ(verify_consistency(*proof, {.from = roots[from], .to = wrong}),
+                from == 0 && to > 0);
     }
   }
 }
