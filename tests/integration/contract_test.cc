@@ -322,7 +322,7 @@ TEST_F(ContractTest, EveryBadFieldIsNamed) {
   const std::string path = "/tenant/scans/" + own.scan_id + "/share";
   const HttpAnswer answer = stack.ask(
       "POST", path, Stack::bearer(own.operator_key),
-      R"({"expiresHours":721,"label":5,"scope":"all","recipient":"a\u0000b","passcode":"12345678","maxViews":3,)"
+      R"({"expiresHours":721,"label":5,"scope":"all","recipient":"a\u0000b","passcode":"1234567","maxViews":0,)"
       R"("colour":"red"})");
   EXPECT_EQ(answer.status, 422);
   const auto body = parsed(answer);
@@ -336,7 +336,7 @@ TEST_F(ContractTest, EveryBadFieldIsNamed) {
   const std::map<std::string, std::string> expected = {
       {"expiresHours", "out_of_range"}, {"label", "wrong_type"},
       {"scope", "not_one_of"},          {"recipient", "control_character"},
-      {"passcode", "not_supported"},    {"maxViews", "not_supported"},
+      {"passcode", "too_short"},        {"maxViews", "out_of_range"},
       {"colour", "unknown_field"}};
   EXPECT_EQ(codes, expected);
   // Length counts characters, not bytes.
