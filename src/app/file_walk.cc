@@ -79,7 +79,7 @@ class Walk {
 
  private:
   void one(int folder_fd, const std::string& name, const std::string& path, int depth) {
-    struct stat about {};
+    struct stat about{};
     if (::fstatat(folder_fd, name.c_str(), &about, AT_SYMLINK_NOFOLLOW) != 0) {
       return on_fault_(path, reason_of(errno));
     }
@@ -113,7 +113,7 @@ class Walk {
     // Between the look and the opening the name may have become something else.
     const Descriptor fd(::openat(folder_fd, name.c_str(),
                                  O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
-    struct stat about {};
+    struct stat about{};
     if (fd.get() < 0 || ::fstat(fd.get(), &about) != 0) return on_fault_(path, reason_of(errno));
     if (!S_ISREG(about.st_mode)) return;
     auto bytes = read_descriptor(fd.get(), limits_.file_bytes_max);

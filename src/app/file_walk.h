@@ -1,7 +1,7 @@
 #pragma once
 // Walks a folder for files that hold certificates or keys. Regular files alone are opened; a
-// symbolic link is never followed, so nothing outside the folder is read and no loop exists. Bounds:
-// depth, files, size of one file (docs/limits.md). Blocking; used by the command line only.
+// symbolic link is never followed, so nothing outside the folder is read and no loop exists.
+// Bounds: depth, files, size of one file (docs/limits.md). Blocking; used by the command line only.
 
 #include <cstdint>
 #include <functional>
@@ -19,11 +19,11 @@ struct WalkLimits {
 };
 
 struct WalkCount {
-  int files = 0;            // read
-  int too_large = 0;        // skipped
-  int links = 0;            // symbolic links, not followed
-  bool too_many = false;    // files_max was reached, the rest was not looked at
-  bool too_deep = false;    // a folder below depth_max was not entered
+  int files = 0;          // read
+  int too_large = 0;      // skipped
+  int links = 0;          // symbolic links, not followed
+  bool too_many = false;  // files_max was reached, the rest was not looked at
+  bool too_deep = false;  // a folder below depth_max was not entered
 };
 
 // `on_file` gets the path below `root` and the bytes, which are wiped afterwards; `on_fault` what

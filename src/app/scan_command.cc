@@ -119,9 +119,8 @@ Result<std::vector<probe::PlannedEndpoint>> plan_all(const ScanCommand& command,
                              .endpoints_max = endpoints_max};
   for (const int port : command.ports) {
     if (port < 1 || port > 65535)
-      return make_error(
-          ErrorCode::kValidationFailed,
-          fmt::format("--ports {} is out of range; ports go from 1 to 65535", port));
+      return make_error(ErrorCode::kValidationFailed,
+                        fmt::format("--ports {} is out of range; ports go from 1 to 65535", port));
     request.ports.push_back(static_cast<std::uint16_t>(port));
   }
   CARNET_TRY(out, probe::plan(request));
@@ -149,9 +148,8 @@ class Progress {
   void show(int done, int total, const inventory::Endpoint& endpoint) const {
     if (quiet_) return;
     if (!terminal_) {
-      const std::string place = endpoint.port == 0
-                                    ? endpoint.host
-                                    : fmt::format("{}:{}", endpoint.host, endpoint.port);
+      const std::string place =
+          endpoint.port == 0 ? endpoint.host : fmt::format("{}:{}", endpoint.host, endpoint.port);
       fmt::print(stderr, "[{}/{}] {} {}\n", done, total, place,
                  endpoint.reached ? "done" : "not reached: " + endpoint.unreached_reason);
       return;
@@ -195,6 +193,10 @@ Result<void> put_out(const ScanCommand& command, const inventory::ScanDocument& 
 }
 
 int judge_exit(const ScanCommand& command, const inventory::ScanDocument& document) {
+  if (document.endpoints.empty()) {
+    fmt::print(stderr, "carnet scan: no certificate, key or key set was found\n");
+    return kExitUnreached;
+  }
   if (document.judgement.coverage.reached == 0) {
     fmt::print(stderr, "carnet scan: none of the {} endpoints could be reached\n",
                document.judgement.coverage.requested);

@@ -44,8 +44,8 @@ class Collector {
   Result<void> from_file(const std::string& path) {
     CARNET_TRY(bytes, read_whole_file(path, inventory::kFileBytesMax));
     const std::string name = path == "-" ? "standard input" : path;
-    auto reading = inventory::read_file(
-        {.name = name, .bytes = bytes, .passphrase = request_.passphrase});
+    auto reading =
+        inventory::read_file({.name = name, .bytes = bytes, .passphrase = request_.passphrase});
     OPENSSL_cleanse(bytes.data(), bytes.size());
     if (!reading) {
       return make_error(ErrorCode::kValidationFailed,
@@ -57,9 +57,8 @@ class Collector {
       return make_error(ErrorCode::kValidationFailed, fmt::format("{} names no target", name));
     }
     for (const inventory::ListedEndpoint& row : reading->listed) {
-      out_.targets.push_back({.text = row.target,
-                              .kind = row.kind,
-                              .where = fmt::format("{}:{}", name, row.line)});
+      out_.targets.push_back(
+          {.text = row.target, .kind = row.kind, .where = fmt::format("{}:{}", name, row.line)});
     }
     if (!list) keep(*reading);
     return {};
@@ -117,8 +116,8 @@ class Collector {
           fmt::format("{}: {} symbolic links were not followed.", root, count.links));
     }
     if (count.too_many) {
-      out_.notes.push_back(fmt::format("{}: only the first {} files were read.", root,
-                                       limits.files_max));
+      out_.notes.push_back(
+          fmt::format("{}: only the first {} files were read.", root, limits.files_max));
     }
     if (count.too_deep) {
       out_.notes.push_back(fmt::format("{}: folders below the depth of {} were not entered.", root,

@@ -13,8 +13,8 @@
 namespace carnet::app {
 
 struct ListedTarget {
-  std::string text;  // as a target on the command line
-  std::string kind;  // "" = as --kinds says
+  std::string text;   // as a target on the command line
+  std::string kind;   // "" = as --kinds says
   std::string where;  // "list.csv:12", for messages
 };
 

@@ -44,6 +44,13 @@ std::string_view source_name(std::string_view source) {
   return source.substr(0, source.find(": http"));
 }
 
+// "example.org:443", "[2001:db8::1]:22"; a file has no port.
+std::string place_text(const std::string& host, int port) {
+  if (port == 0) return host;
+  const bool ipv6 = host.find(':') != std::string::npos;
+  return ipv6 ? fmt::format("[{}]:{}", host, port) : fmt::format("{}:{}", host, port);
+}
+
 std::vector<Line> lines_of(const inventory::ScanDocument& document) {
   std::vector<Line> lines;
   lines.push_back(
@@ -56,9 +63,7 @@ std::vector<Line> lines_of(const inventory::ScanDocument& document) {
             : asset.algorithm;
     std::string status(to_string(asset.vulnerability.status));
     if (asset.vulnerability.hndl_exposed) status += ", harvest now";
-    const bool bare = asset.port == 0 || asset.host.find(':') == std::string::npos;
-    const std::string host = bare ? asset.host : "[" + asset.host + "]";
-    lines.push_back({Cell{plain(place_text(host, asset.port)), {}},
+    lines.push_back({Cell{plain(place_text(asset.host, asset.port)), {}},
                      Cell{std::string(to_string(asset.exposure)), {}}, Cell{plain(algorithm), {}},
                      Cell{status, asset.vulnerability.status}});
   }

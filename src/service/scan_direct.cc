@@ -29,7 +29,8 @@ Task<inventory::ScanDocument> scan_directly(DirectScan request, net::Dialer& dia
                         .duration_ms = duration_ms,
                         .status = std::string(status)});
   };
-  const int total = static_cast<int>(request.endpoints.size());
+  const int total = static_cast<int>(request.endpoints.size() + request.observed.size());
+  head.notes = std::move(request.notes);
   note("started", fmt::format("Started: {} endpoint{}", total, total == 1 ? "" : "s"), 0, "ok");
 
   std::vector<inventory::Endpoint> endpoints;
@@ -38,6 +39,11 @@ Task<inventory::ScanDocument> scan_directly(DirectScan request, net::Dialer& dia
     if (request.on_progress)
       request.on_progress(static_cast<int>(endpoints.size()), total, endpoints.back());
   };
+  std::size_t number = request.endpoints.size();
+  for (inventory::Endpoint& file : request.observed) {
+    file.id = fmt::format("ep_{}", ++number);
+    sink(std::move(file));
+  }
   probe::Engine engine(dialer, clock, random, limits);
   const probe::Engine::Sink handed = sink;
   co_await engine.run(request.endpoints, request.profile, handed, cancelled);

@@ -41,7 +41,7 @@ class Passports;
 struct ScanRequest {
   std::vector<std::string> targets;  // as given; 1–1000
   bool single_target = false;        // came as "target": errors name that member
-  std::vector<std::string> kinds;    // "tls", "ssh"
+  std::vector<std::string> kinds;    // values of probe/protocols.h
   std::vector<int> ports;            // 1–65535, at most 64
   inventory::Profile profile = inventory::Profile::kStandard;
   assess::MoscaInput mosca;
@@ -161,6 +161,9 @@ class ScanWorker {
 // The same engine without a server or database (carnet scan): probes, judges, gives the document.
 struct DirectScan {
   std::vector<probe::PlannedEndpoint> endpoints;
+  // Files that were read already; their ids come after those of the plan.
+  std::vector<inventory::Endpoint> observed;
+  std::vector<std::string> notes;
   inventory::Profile profile = inventory::Profile::kStandard;
   assess::MoscaInput mosca;
   std::string label;

@@ -171,9 +171,23 @@ bool plain_id(const std::string& text) {
 
 void add_scan_options(CLI::App& scan, ScanCommand& command) {
   scan.add_option("TARGET", command.targets, "host, host:port, URL or CIDR block");
-  scan.add_option("--from", command.from_file, "read targets from a file, one a line")
+  scan.add_option("--from", command.from_files,
+                  "a list of endpoints (plain or CSV), or a file to look into: PEM, DER, PKCS #7, "
+                  "PKCS #12, JKS, OpenSSH, known_hosts, JWKS, CycloneDX; - is standard input")
+      ->type_name("FILE")
+      ->allow_extra_args(false);
+  scan.add_option("--path", command.folders, "a folder to walk for such files")
+      ->type_name("DIR")
+      ->allow_extra_args(false);
+  scan.add_option("--passphrase-file", command.passphrase_file,
+                  "file whose first line opens PKCS #12, JKS and encrypted keys "
+                  "[CARNET_PASSPHRASE]")
       ->type_name("FILE");
-  scan.add_option("--kinds", command.kinds, "what to look for: tls, ssh")->delimiter(',');
+  scan.add_flag("--ask-passphrase", command.ask_passphrase, "ask for it on the terminal");
+  scan.add_option("--kinds", command.kinds,
+                  "what to look for: tls, ssh, email, or a protocol such as smtp, imap, pop3, ldap, "
+                  "ftp, xmpp, postgresql, mysql (default: find out)")
+      ->delimiter(',');
   scan.add_option("--ports", command.ports, "ports for targets without one (default 443)")
       ->delimiter(',');
   scan.add_option("--profile", command.profile, "quick, standard or deep")->capture_default_str();
