@@ -129,6 +129,7 @@ std::string address_bucket(const net::IpAddress& address) {
 Result<void> authenticate(Site& site, Call& call) {
   switch (call.route().access.kind()) {
     case Access::Kind::kPublic:
+    case Access::Kind::kVerify:
     case Access::Kind::kLog:
     case Access::Kind::kLink:
       return {};

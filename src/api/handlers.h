@@ -72,6 +72,14 @@ Task<Answer> get_link(Site&, Call&);
 Task<Answer> open_link(Site&, Call&);  // handlers_link_open.cc
 Task<Answer> get_link_report(Site&, Call&);
 
+// handlers_verify.cc
+Answer get_keys(Site&, Call&);
+Task<Answer> verify_scan(Site&, Call&);
+Task<Answer> verify_document(Site&, Call&);
+Answer get_verify_page(Site&, Call&);
+Task<Answer> post_verify_page(Site&, Call&);
+Task<Answer> get_link_passport(Site&, Call&);
+
 // handlers_transparency.cc
 Task<Answer> get_log_root(Site&, Call&);
 Task<Answer> get_log_consistency(Site&, Call&);

@@ -41,7 +41,7 @@ std::vector<int> error_statuses(const Route& route) {
   if (route.method != Method::kGet) out.push_back(409);
   if (route.method == Method::kPut || route.method == Method::kPatch) out.push_back(412);
   if (!route.request.empty()) out.insert(out.end(), {413, 415});
-  if (route.query == "format") out.push_back(416);
+  if (route.query == "format" || route.operation_id == "link.passport") out.push_back(416);
   if (!route.request.empty() || !route.query.empty()) out.push_back(422);
   if (route.needs_if_match) out.push_back(428);
   out.insert(out.end(), {429, 500, 503});
@@ -176,6 +176,7 @@ bj::array parameters_of(const Route& route) {
 bj::array security_of(const Route& route) {
   switch (route.access.kind()) {
     case Access::Kind::kPublic:
+    case Access::Kind::kVerify:
     case Access::Kind::kLog:
     case Access::Kind::kLink:
       return {};
@@ -202,8 +203,10 @@ bj::object operation(const Route& route) {
   if (!parameters.empty()) out.emplace("parameters", std::move(parameters));
   if (!route.request.empty()) {
     bj::object content;
-    content.emplace("application/json",
-                    bj::object{{"schema", reference("schemas", route.request)}});
+    for (const std::string_view type :
+         split(route.consumes.empty() ? std::string_view("application/json") : route.consumes, ','))
+      content.emplace(trim_ascii(type),
+                      bj::object{{"schema", reference("schemas", route.request)}});
     if (route.form)
       content.emplace("application/x-www-form-urlencoded",
                       bj::object{{"schema", reference("schemas", route.request)}});
@@ -220,7 +223,8 @@ bj::object operation(const Route& route) {
     responses.emplace("304", bj::object{{"description", "Nothing changed since that ETag."},
                                         {"headers", std::move(headers)}});
   }
-  if (route.query == "format") responses.emplace("206", reference("responses", "PartialContent"));
+  if (route.query == "format" || route.operation_id == "link.passport")
+    responses.emplace("206", reference("responses", "PartialContent"));
   if (route.form) responses.emplace("303", reference("responses", "SeeOther"));
   for (const int status : error_statuses(route))
     responses.emplace(std::to_string(status), reference("responses", response_name(status)));
@@ -259,7 +263,7 @@ bj::object security_schemes() {
 }
 
 bj::array tags() {
-  constexpr std::array<std::pair<std::string_view, std::string_view>, 10> kTags = {{
+  constexpr std::array<std::pair<std::string_view, std::string_view>, 11> kTags = {{
       {"service", "Whether it runs"},
       {"docs", "About this interface"},
       {"admin", "Tenants and keys, for the platform's operator"},
@@ -269,6 +273,7 @@ bj::array tags() {
       {"knowledge", "What the judgement rests on"},
       {"shares", "Share links, for their owner"},
       {"links", "Share links, for their visitor"},
+      {"verification", "Whether a document is genuine"},
       {"transparency", "The log of what was signed, for monitors and witnesses"},
   }};
   bj::array out;

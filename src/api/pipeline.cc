@@ -97,6 +97,8 @@ Result<void> check_body(Site&, Call& call) {
 
 Result<void> check_allowance(Site& site, Call& call) {
   if (call.route().access.kind() == Access::Kind::kLink) return limit_visitor(site, call);
+  if (call.route().access.kind() == Access::Kind::kVerify)
+    return limit_address(site, call, "verify", site.options.public_rate_per_minute);
   if (call.route().access.kind() == Access::Kind::kLog)
     return limit_address(site, call, "log", site.options.log_rate_per_minute);
   if (call.actor.key.empty()) return {};
@@ -123,13 +125,20 @@ Result<void> check_role(Site&, Call& call) {
                   store::to_string(access.role()), store::to_string(call.actor.role)));
 }
 
+bool is_one_of(std::string_view type, std::string_view list) {
+  for (const std::string_view entry : split(list, ','))
+    if (iequals_ascii(type, trim_ascii(entry))) return true;
+  return false;
+}
+
 Result<void> check_media_types(Site&, Call& call) {
   const Route& route = call.route();
   if (!call.request.body.empty() && !route.request.empty()) {
     const std::string_view given = call.request.header("Content-Type");
     const std::vector<std::string_view> parts = split(given, ';');
     const std::string_view type = trim_ascii(parts[0]);
-    bool good = iequals_ascii(type, "application/json") ||
+    const std::string_view taken = route.consumes.empty() ? "application/json" : route.consumes;
+    bool good = is_one_of(type, taken) ||
                 (route.form && iequals_ascii(type, "application/x-www-form-urlencoded"));
     for (std::size_t i = 1; i < parts.size(); ++i) {
       const std::string_view parameter = trim_ascii(parts[i]);
@@ -139,7 +148,9 @@ Result<void> check_media_types(Site&, Call& call) {
     }
     if (!good)
       return make_error(ErrorCode::kUnsupportedMediaType,
-                        "Send the body as application/json in UTF-8.");
+                        route.consumes.empty()
+                            ? "Send the body as application/json in UTF-8."
+                            : fmt::format("Send the body as one of {}.", route.consumes));
   }
   call.media_type = negotiate(call.request.header("Accept"), route.produces);
   if (call.media_type.empty())

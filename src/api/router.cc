@@ -24,6 +24,7 @@ struct Router::Node {
 std::string_view Access::word() const {
   switch (kind_) {
     case Kind::kPublic:
+    case Kind::kVerify:
     case Kind::kLog:
       return "public";
     case Kind::kLink:

@@ -41,6 +41,7 @@ constexpr Route read(const Read& r) {
           .needs_if_match = false,
           .summary = r.summary,
           .form = false,
+          .consumes = "",
           .query = r.query,
           .handle = r.handle};
 }
@@ -57,13 +58,16 @@ struct Write {
   bool needs_if_match = false;
   bool form = false;
   std::string_view produces = kJson;
+  std::string_view consumes = "";
 };
 constexpr Route write(const Write& w) {
   return {.method = w.method,
           .path = w.path,
           .operation_id = w.operation_id,
           .access = w.access,
-          .body_bytes_max = w.request.empty() || w.form ? 0 : kBodyBytesMax,
+          .body_bytes_max = w.request.empty() || w.form ? 0
+                            : w.consumes.empty()        ? kBodyBytesMax
+                                                        : kVerifyBodyBytesMax,
           .rate_cost = 1,
           .idempotent = w.idempotent,
           .etag = false,
@@ -75,11 +79,13 @@ constexpr Route write(const Write& w) {
           .needs_if_match = w.needs_if_match,
           .summary = w.summary,
           .form = w.form,
+          .consumes = w.consumes,
           .query = "",
           .handle = w.handle};
 }
 
 constexpr Access kOpen = Access::open();
+constexpr Access kVerify = Access::verify();
 constexpr Access kLog = Access::log();
 constexpr Access kLink = Access::link();
 constexpr Access kViewer = Access::viewer();
@@ -102,6 +108,8 @@ constexpr Route kRoutes[] = {
           "text/html"}),
     read({"/robots.txt", "docs.robots", kOpen, "docs", "", "What crawlers may read", get_robots, "",
           "text/plain"}),
+    read({"/.well-known/carnet-keys.json", "keys.published", kOpen, "verification", "KeySet",
+          "The public keys that passports and the log are signed with", get_keys}),
     read({"/.well-known/security.txt", "docs.security", kOpen, "docs", "",
           "Where to report a weakness (RFC 9116)", get_security_txt, "", "text/plain"}),
     read({"/assets/{name}", "docs.asset", kOpen, "docs", "",
@@ -148,6 +156,18 @@ constexpr Route kRoutes[] = {
           "Take a scan away as a file", get_report, "format", "application/json, text/csv"}),
     read({"/pqc/report/{scan_id}/availability", "report.availability", kViewer, "reports",
           "ReportAvailability", "Which formats are ready", get_report_availability}),
+    read({"/pqc/verify/{scan_id}", "verify.scan", kViewer, "verification", "ScanVerification",
+          "Verify the stored passport of a scan with all its files", verify_scan, "", kJson,
+          false}),
+    write({kPost, "/pqc/verify", "verify.document", kVerify, "verification", "HandedDocument",
+           "Verification", 200, "Verify a passport, report, bundle or proof", verify_document,
+           false, false, false, kJson,
+           "application/json, application/zip, application/octet-stream, multipart/form-data"}),
+    read({"/verify", "verify.page", kOpen, "verification", "", "A page to verify a document",
+          get_verify_page, "", "text/html"}),
+    write({kPost, "/verify", "verify.form", kVerify, "verification", "VerifyForm", "", 200,
+           "What the page's form sends", post_verify_page, false, false, false, "text/html",
+           "multipart/form-data"}),
     read({"/pqc/inventory", "inventory.list", kViewer, "scans", "Inventory",
           "Every current asset of the tenant", list_inventory, "limit,cursor,kind,status,host"}),
     read({"/pqc/standards", "standards.list", kViewer, "knowledge", "Standards",
@@ -192,6 +212,9 @@ constexpr Route kRoutes[] = {
     read({"/r/{token}/report", "link.report", kLink, "links", "Report",
           "Download the report behind a link", get_link_report, "format",
           "application/json, text/csv"}),
+    read({"/r/{token}/passport", "link.passport", kLink, "links", "Envelope",
+          "Download the signed passport behind a link", get_link_passport, "",
+          "application/vnd.dsse.envelope.v1+json, application/json"}),
 
     read({"/pqc/transparency/root", "transparency.root", kLog, "transparency", "LogRoot",
           "The log's signed root, the newest or of an earlier size", get_log_root, "log_size"}),

@@ -23,9 +23,11 @@ struct Call;
 // Who may call a route. There is no default, so a row without one does not compile.
 class Access {
  public:
-  enum class Kind { kPublic, kLog, kLink, kTenant, kPlatform, kPlatformOrLoopback };
+  enum class Kind { kPublic, kVerify, kLog, kLink, kTenant, kPlatform, kPlatformOrLoopback };
   Access() = delete;
   static constexpr Access open() { return Access(Kind::kPublic, store::Role::kViewer); }
+  // Verifying what anybody hands in: no key, but a limit per address of its own.
+  static constexpr Access verify() { return Access(Kind::kVerify, store::Role::kViewer); }
   // The transparency log: no key, but a limit per address of its own.
   static constexpr Access log() { return Access(Kind::kLog, store::Role::kViewer); }
   // A share link: no key, but a limit per address and the headers of docs/sharing.md.
@@ -65,6 +67,8 @@ class Handle {
 };
 
 inline constexpr std::size_t kBodyBytesMax = 1024 * 1024;
+// What may be handed in to be verified.
+inline constexpr std::size_t kVerifyBodyBytesMax = 16 * 1024 * 1024;
 // A route that takes no body reads and ignores a small one: some clients send "{}" with everything.
 inline constexpr std::size_t kIgnoredBodyMax = 16 * 1024;
 
@@ -85,7 +89,8 @@ struct Route {
   bool needs_if_match;  // a write that replaces: 428 without If-Match where there is something to
                         // lose
   std::string_view summary;
-  bool form;  // takes an HTML form as well as JSON
+  bool form;                  // takes an HTML form as well as JSON
+  std::string_view consumes;  // media types that it takes instead, separated by ", "; "" = JSON
   std::string_view
       query;  // names of component parameters besides those in the path, separated by ","
   Handle handle;

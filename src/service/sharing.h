@@ -27,6 +27,8 @@
 
 namespace carnet::service {
 
+class Passports;
+
 struct NewShare {
   int expires_hours = 168;         // 1–720
   std::string label;               // ≤ 255 characters
@@ -66,6 +68,7 @@ struct SharingOptions {
   int open_per_scan_max = 1000;     // links neither revoked nor expired; 0: no limit
   int open_per_tenant_max = 10000;  // likewise
   int passcode_threads = 0;         // 0: one for each core
+  Passports* passports = nullptr;   // where the files are that were signed
 };
 
 // What a visitor sees of a scan; immutable, shared by all visitors.

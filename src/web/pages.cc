@@ -7,6 +7,7 @@
 #include "web/embedded.h"
 #include "web/overview.h"
 #include "web/templates.h"
+#include "web/verify.h"
 #include "web/words.h"
 
 namespace carnet::web {
@@ -110,6 +111,13 @@ std::string Pages::open(const OpenPage& given, Timestamp now) const {
                                            "after a few tries there is a pause."
                                          : "Type the passcode that you were given.");
     (void)form.section("INVALID");
+  });
+}
+
+std::string Pages::verify(const evidence::Verification* verification) const {
+  return state_->templates.render("verify", [&](Filler page) {
+    state_->fill_frame(page, "Verification", "Carnet · quantum-readiness reports", false);
+    fill_verify(page, verification);
   });
 }
 

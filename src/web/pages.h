@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "evidence/verify.h"
 #include "service/artifacts.h"
 #include "service/sharing.h"
 
@@ -65,6 +66,8 @@ class Pages {
                                          std::string_view back = {}) const;
   // The Open button, or the field for the passcode. Works without scripts.
   [[nodiscard]] std::string open(const OpenPage& page, Timestamp now) const;
+  // /verify: the form, and what came of the document that was handed in (null: nothing was).
+  [[nodiscard]] std::string verify(const evidence::Verification* verification) const;
   // /docs: every operation and every problem code, from the caller's tables.
   [[nodiscard]] std::string docs(const std::vector<DocsRoute>& routes,
                                  const std::vector<DocsProblem>& problems,

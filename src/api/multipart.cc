@@ -1,0 +1,75 @@
+#include "api/multipart.h"
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+
+namespace carnet::api {
+namespace {
+
+constexpr std::size_t kBoundaryCharsMax = 70;  // RFC 2046 section 5.1.1
+
+tl::unexpected<Error> bad(std::string_view what) {
+  return make_error(ErrorCode::kMalformedRequest,
+                    fmt::format("The form is not multipart/form-data: {}.", what));
+}
+
+// The value of a parameter behind a ';', with or without quotes; "" if it is not there.
+std::string_view parameter(std::string_view header, std::string_view name) {
+  for (const std::string_view part : split(header, ';')) {
+    const std::string_view text = trim_ascii(part);
+    if (text.size() <= name.size() || text[name.size()] != '=' ||
+        !iequals_ascii(text.substr(0, name.size()), name))
+      continue;
+    std::string_view value = text.substr(name.size() + 1);
+    if (value.size() >= 2 && value.front() == '"' && value.back() == '"')
+      value = value.substr(1, value.size() - 2);
+    return value;
+  }
+  return {};
+}
+
+// The field's name in the head of a part.
+std::string_view name_in(std::string_view head) {
+  constexpr std::string_view kDisposition = "content-disposition:";
+  while (!head.empty()) {
+    const std::size_t end = head.find("\r\n");
+    const std::string_view line = head.substr(0, end);
+    head = end == std::string_view::npos ? std::string_view{} : head.substr(end + 2);
+    if (line.size() > kDisposition.size() &&
+        iequals_ascii(line.substr(0, kDisposition.size()), kDisposition))
+      return parameter(line.substr(kDisposition.size()), "name");
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<std::vector<FormPart>> read_multipart(std::string_view content_type, std::string_view body) {
+  if (!iequals_ascii(trim_ascii(split(content_type, ';').front()), "multipart/form-data"))
+    return bad("its type is another");
+  const std::string_view boundary = parameter(content_type, "boundary");
+  if (boundary.empty() || boundary.size() > kBoundaryCharsMax) return bad("it has no boundary");
+  const std::string open = fmt::format("--{}", boundary);
+  const std::string next = "\r\n" + open;
+  if (!body.starts_with(open)) return bad("it does not begin with its boundary");
+  body.remove_prefix(open.size());
+  std::vector<FormPart> parts;
+  for (;;) {
+    if (body.starts_with("--")) return parts;
+    if (!body.starts_with("\r\n")) return bad("a boundary is not on a line of its own");
+    body.remove_prefix(2);
+    const std::size_t head = body.find("\r\n\r\n");
+    if (head == std::string_view::npos || head > kFormHeadBytesMax)
+      return bad("a part has no end of its head");
+    const std::size_t end = body.find(next, head + 4);
+    if (end == std::string_view::npos) return bad("its last boundary is missing");
+    const std::string_view name = name_in(body.substr(0, head));
+    if (name.empty()) return bad("a part has no name");
+    if (parts.size() == kFormPartsMax) return bad("it has too many parts");
+    parts.push_back({.name = std::string(name), .bytes = body.substr(head + 4, end - head - 4)});
+    body.remove_prefix(end + next.size());
+  }
+}
+
+}  // namespace carnet::api
