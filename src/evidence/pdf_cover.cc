@@ -1,0 +1,260 @@
+// Page 1: what a board member needs. The score with its band and range, what is exposed today, what
+// to do first and by when.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "evidence/pdf_report.h"
+#include "evidence/pdf_words.h"
+
+namespace carnet::evidence {
+namespace {
+
+using inventory::BacklogItem;
+
+struct Band {
+  std::string_view name;
+  double from, to;
+  std::string_view meaning;
+};
+// The limits are those of assess/score.cc; a test of service/ compares them.
+constexpr std::array<Band, 4> kBands{{
+    {"Critical", 0, 40,
+     "Most of what was seen falls to a quantum computer, and traffic recorded today is at stake."},
+    {"At Risk", 40, 65, "Some of the way is done; much of what was seen still has to move."},
+    {"Developing", 65, 85, "Migration is well under way; known gaps are left."},
+    {"Prepared", 85, 100,
+     "What was seen withstands the known quantum attacks, with few exceptions."},
+}};
+
+constexpr std::size_t kFirstSteps = 3;
+constexpr double kBandHeight = 176;
+
+constexpr TextStyle kWordmark{.face = Face::kSemiBold, .size = 9.5, .color = paint::kGold};
+constexpr TextStyle kTitle{
+    .face = Face::kDisplay, .size = 25, .color = paint::kCoverInk, .lines_max = 2, .line_gap = 1};
+constexpr TextStyle kSubtitle{.size = 10, .color = paint::kCoverSoft, .lines_max = 1};
+constexpr TextStyle kScore{.face = Face::kDisplay, .size = 46, .tabular = true};
+constexpr TextStyle kOutOf{.size = 10, .color = paint::kSoft};
+constexpr TextStyle kMeaning{.size = 10.5, .line_gap = 2.5};
+constexpr TextStyle kSmall{.size = 8.2, .color = paint::kSoft, .line_gap = 1.5};
+constexpr TextStyle kTick{.size = 7, .color = paint::kSoft, .align = Align::kCenter};
+constexpr TextStyle kTileLabel{.size = 8.2, .color = paint::kSoft, .lines_max = 3, .line_gap = 1};
+constexpr TextStyle kStepTitle{.face = Face::kSemiBold, .size = 10, .lines_max = 2};
+constexpr TextStyle kStepText{
+    .size = 8.8, .color = paint::kSoft, .lines_max = 2, .code = true, .line_gap = 1.5};
+constexpr TextStyle kStepBy{
+    .face = Face::kSemiBold, .size = 8.8, .align = Align::kRight, .lines_max = 2};
+constexpr TextStyle kNumber{
+    .face = Face::kSemiBold, .size = 9.5, .color = paint::kPaper, .align = Align::kCenter};
+constexpr TextStyle kCoverHeading{.face = Face::kDisplay, .size = 14, .color = paint::kCover};
+
+const Band* find_band(std::string_view name) {
+  for (const Band& band : kBands)
+    if (band.name == name) return &band;
+  return nullptr;
+}
+
+}  // namespace
+
+void PdfReport::cover() {
+  furniture();
+  static_cast<void>(canvas_.bookmark(0, "Summary", 0));
+  cover_band();
+  score_card();
+  tiles(352);
+  first_steps(442);
+  contents(kBottom - 26);
+}
+
+void PdfReport::cover_band() {
+  canvas_.fill({0, 0, kPageWidth, kBandHeight}, paint::kCover);
+  canvas_.fill({0, kBandHeight, kPageWidth, 3}, paint::kGold);
+  if (document_.sample) {
+    const Box ribbon{kPageWidth - kMargin - 150, 26, 150, 18};
+    constexpr TextStyle kStyle{
+        .face = Face::kSemiBold, .size = 9, .color = paint::kSampleInk, .align = Align::kCenter};
+    canvas_.fill(ribbon, paint::kSampleFill, 9);
+    canvas_.text(ribbon.x, ribbon.y + 3, ribbon.width, "SAMPLE: invented data", kStyle);
+  }
+  canvas_.text(kMargin, 30, 300, "CARNET  ·  POST-QUANTUM READINESS", kWordmark);
+  canvas_.begin_tag("H1");
+  double y = 52 + canvas_.text(kMargin, 52, kContentWidth, head_, kTitle) + 6;
+  canvas_.end_tag("H1");
+  const auto line = [&](const std::string& text) {
+    y += canvas_.text(kMargin, y, kContentWidth, text, kSubtitle) + 2;
+  };
+  canvas_.begin_tag("P");
+  line(fmt::format("{} looked at on {}",
+                   counted(judgement_.coverage.requested, "endpoint", "endpoints"),
+                   long_date(document_.finished_at)));
+  if (!options_.recipient.empty()) line("Prepared for " + options_.recipient);
+  canvas_.end_tag("P");
+}
+
+void PdfReport::score_card() {
+  const Box card{kMargin, 196, kContentWidth, 140};
+  canvas_.fill(card, paint::kPaper, 8);
+  canvas_.outline(card, paint::kLine, 0.8, 8);
+  const double x = card.x + 20, width = card.width - 40;
+  canvas_.begin_tag("P");
+  if (!judgement_.score) {
+    canvas_.text(x, card.y + 24, width, "No score", kCoverHeading);
+    canvas_.text(x, card.y + 50, width,
+                 "No endpoint could be judged, so there is nothing to score. Nothing can be said "
+                 "about these endpoints; that is not the same as safe.",
+                 kMeaning);
+    canvas_.end_tag("P");
+    return;
+  }
+  const Band* band = find_band(judgement_.band);
+  TextStyle score = kScore;
+  score.color = band_color(judgement_.band);
+  const std::string number = score_text(*judgement_.score);
+  canvas_.text(x, card.y + 8, 0, number, score);
+  const double after = x + canvas_.width_of(number, score) + 8;
+  canvas_.text(after, card.y + 43, 0, "of 100", kOutOf);
+  pill(after, card.y + 24, 68, judgement_.band, band_color(judgement_.band));
+  const double column = x + 205;
+  canvas_.text(column, card.y + 18, card.x + card.width - 20 - column,
+               band != nullptr ? band->meaning : std::string_view(), kMeaning);
+  std::string range = fmt::format("{} of {} reached.", grouped(judgement_.coverage.reached),
+                                  counted(judgement_.coverage.requested, "endpoint", "endpoints"));
+  if (judgement_.score_low && judgement_.score_high)
+    range =
+        (*judgement_.score_low == *judgement_.score_high
+             ? fmt::format("Range {}: nothing was left unjudged. ",
+                           score_text(*judgement_.score_low))
+             : fmt::format("Range {} to {}, by how what could not be judged turns out. ",
+                           score_text(*judgement_.score_low), score_text(*judgement_.score_high))) +
+        range;
+  range += fmt::format(" Coverage confidence {}% (a heuristic).",
+                       plain_number(judgement_.coverage.confidence));
+  canvas_.text(column, card.y + 48, card.x + card.width - 20 - column, range, kSmall);
+  canvas_.end_tag("P");
+  score_scale({x, card.y + 98, width, 10});
+}
+
+void PdfReport::score_scale(const Box& box) {
+  const auto at = [&](double score) { return box.x + box.width * score / 100; };
+  for (const Band& band : kBands) {
+    canvas_.fill({at(band.from) + 0.8, box.y, at(band.to) - at(band.from) - 1.6, box.height},
+                 band_color(band.name), 2);
+    TextStyle style = kTick;
+    style.color = band.name == judgement_.band ? paint::kInk : paint::kSoft;
+    style.face = band.name == judgement_.band ? Face::kSemiBold : Face::kRegular;
+    canvas_.text(at(band.from), box.y + box.height + 4, at(band.to) - at(band.from), band.name,
+                 style);
+  }
+  if (judgement_.score_low && judgement_.score_high &&
+      *judgement_.score_low < *judgement_.score_high) {
+    const double low = at(*judgement_.score_low), high = at(*judgement_.score_high);
+    canvas_.line(low, box.y - 4, high, box.y - 4, paint::kInk, 1);
+    canvas_.line(low, box.y - 6.5, low, box.y - 1.5, paint::kInk, 1);
+    canvas_.line(high, box.y - 6.5, high, box.y - 1.5, paint::kInk, 1);
+  }
+  canvas_.triangle(at(*judgement_.score), box.y + 1, 9, paint::kInk);
+}
+
+void PdfReport::tiles(double y) {
+  const auto& counts = judgement_.counts;
+  struct Tile {
+    int value;
+    std::string label;
+    Color color;
+  };
+  const std::array<Tile, 4> tiles{{
+      {counts.hndl_exposed, "can be recorded today and read later", paint::kAtRisk},
+      {counts.broken, "broken already, without a quantum computer", paint::kBroken},
+      {counts.safe, "safe from the known quantum attacks", paint::kSafe},
+      {counts.unknown, "could not be judged", paint::kUnknown},
+  }};
+  constexpr double kGap = 10, kHeight = 74;
+  const double width = (kContentWidth - 3 * kGap) / 4;
+  for (std::size_t i = 0; i < tiles.size(); ++i) {
+    const Tile& tile = tiles[i];
+    const Box box{kMargin + static_cast<double>(i) * (width + kGap), y, width, kHeight};
+    canvas_.fill(box, paint::kWash, 6);
+    canvas_.fill({box.x, box.y + 8, 3, kHeight - 16}, tile.value > 0 ? tile.color : paint::kTrack);
+    TextStyle number{.face = Face::kDisplay, .size = 22, .color = tile.color, .tabular = true};
+    if (tile.value == 0) number.color = paint::kFaint;
+    canvas_.begin_tag("P");
+    const std::string value = grouped(tile.value);
+    canvas_.text(box.x + 13, box.y + 7, 0, value, number);
+    canvas_.text(box.x + 13 + canvas_.width_of(value, number) + 5, box.y + 19.5, 0,
+                 "of " + counted(counts.assets, "asset", "assets"), kSmall);
+    canvas_.text(box.x + 13, box.y + 39, width - 20, tile.label, kTileLabel);
+    canvas_.end_tag("P");
+  }
+}
+
+void PdfReport::first_steps(double y) {
+  canvas_.begin_tag("H2");
+  y += canvas_.text(kMargin, y, kContentWidth, "What to do first", kCoverHeading) + 9;
+  canvas_.end_tag("H2");
+  std::size_t number = 0;
+  for (const BacklogItem& item : judgement_.backlog) {
+    if (item.status == "done") continue;
+    if (number == kFirstSteps) break;
+    ++number;
+    constexpr double kBy = 118, kIndent = 28;
+    const double width = kContentWidth - kIndent - kBy - 12;
+    canvas_.disc(kMargin + 9, y + 9, 9, paint::kCover);
+    canvas_.text(kMargin, y + 3, 18, std::to_string(number), kNumber);
+    canvas_.begin_tag("P");
+    double height = canvas_.text(kMargin + kIndent, y, width, item.title, kStepTitle) + 2;
+    height += canvas_.text(kMargin + kIndent, y + height, width, item.action, kStepText);
+    const std::string by =
+        item.deadline.empty() ? "no outside deadline" : "by " + long_day(item.deadline);
+    canvas_.text(kMargin + kContentWidth - kBy, y, kBy, by, kStepBy);
+    canvas_.end_tag("P");
+    canvas_.link_within({kMargin, y, kContentWidth, height}, "backlog");
+    y += std::max(height, 22.0) + 9;
+    canvas_.line(kMargin + kIndent, y - 4, kMargin + kContentWidth, y - 4, paint::kLine, 0.5);
+  }
+  canvas_.begin_tag("P");
+  if (number == 0)
+    y += canvas_.text(kMargin, y, kContentWidth,
+                      judgement_.counts.assets == 0
+                          ? "Nothing was judged, so there is nothing to do yet "
+                            "but to reach the endpoints."
+                          : "Nothing is left open in the backlog.",
+                      kMeaning) +
+         6;
+  canvas_.end_tag("P");
+  y = std::max(y + 2, 640.0);
+  const Box box{kMargin, y, kContentWidth, 58};
+  canvas_.fill(box, paint::kWash, 6);
+  canvas_.fill({box.x, box.y, 4, box.height},
+               judgement_.mosca.inequality_holds ? paint::kAtRisk : paint::kSafe, 2);
+  TextStyle why{.face = Face::kSemiBold, .size = 9.5};
+  canvas_.begin_tag("P");
+  canvas_.text(box.x + 16, box.y + 8, box.width - 32,
+               judgement_.mosca.inequality_holds ? "Why now" : "Why there is time", why);
+  canvas_.text(box.x + 16, box.y + 22, box.width - 32, judgement_.mosca.summary,
+               {.size = 8.8, .color = paint::kSoft, .lines_max = 3, .line_gap = 1.5});
+  canvas_.end_tag("P");
+}
+
+void PdfReport::contents(double y) {
+  const std::array<std::pair<std::string_view, std::string>, 7> parts{{{"Exposure", "exposure"},
+                                                                       {"Time line", "time-line"},
+                                                                       {"Assets", "assets"},
+                                                                       {"What to do", "backlog"},
+                                                                       {"Frameworks", "frameworks"},
+                                                                       {"Method", "method"},
+                                                                       {"Limits", "limits"}}};
+  constexpr TextStyle kStyle{.face = Face::kSemiBold, .size = 8.2, .color = paint::kAccent};
+  double x = kMargin;
+  canvas_.text(x, y, 0, "In this report:", kSmall);
+  x += canvas_.width_of("In this report:", kSmall) + 10;
+  for (const auto& [title, name] : parts) {
+    const double width = canvas_.width_of(title, kStyle);
+    canvas_.text(x, y, 0, title, kStyle);
+    canvas_.link_within({x, y - 1, width, 12}, name);
+    x += width + 14;
+  }
+}
+
+}  // namespace carnet::evidence
