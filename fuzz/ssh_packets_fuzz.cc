@@ -1,9 +1,11 @@
-// Any bytes as an SSH server's side of a connection: banner, packets, KEXINIT, reply and host key
-// blob.
+// Any bytes as an SSH server's side of a connection: banner, packets, KEXINIT, group, reply and
+// host key blob; and what is made of them.
 #include <cstddef>
 #include <cstdint>
 
 #include "base/check.h"
+#include "probe/ssh_findings.h"
+#include "probe/ssh_kex.h"
 #include "probe/ssh_parser.h"
 
 namespace {
@@ -26,6 +28,26 @@ Seen read(std::span<const std::uint8_t> bytes, std::size_t chunk) {
   return out;
 }
 
+void use_host_key(std::span<const std::uint8_t> blob) {
+  const auto key = carnet::probe::parse_host_key(blob);
+  if (!key) return;
+  CARNET_CHECK(key->bits >= 0 && !key->plain.empty());
+  carnet::inventory::SshObservation ssh;
+  carnet::probe::judge_ssh_certificate(*key, carnet::Timestamp{}, ssh);
+  // The key inside a certificate is a key of its own, and no certificate.
+  if (!key->certificate) return;
+  const auto inside = carnet::probe::parse_host_key(key->plain);
+  CARNET_CHECK(inside && !inside->certificate && inside->bits == key->bits);
+}
+
+void use_kex_init(std::span<const std::uint8_t> packet) {
+  const auto init = carnet::probe::parse_kex_init(packet);
+  if (!init) return;
+  carnet::inventory::SshObservation ssh;
+  carnet::probe::judge_ssh_lists(*init, ssh);
+  CARNET_CHECK(ssh.post_quantum_kex.size() <= ssh.kex.size());
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -36,12 +58,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   CARNET_CHECK(whole.packets == pieces.packets);
   for (const auto& packet : whole.packets) {
     CARNET_CHECK(!packet.empty());
-    [[maybe_unused]] const auto init = carnet::probe::parse_kex_init(packet);
+    use_kex_init(packet);
     [[maybe_unused]] const auto reason = carnet::probe::parse_disconnect(packet);
-    if (const auto blob = carnet::probe::parse_kex_reply(packet)) {
-      [[maybe_unused]] const auto key = carnet::probe::parse_host_key(*blob);
-    }
+    const auto group = carnet::probe::parse_gex_group(packet);
+    CARNET_CHECK(!group || *group > 0);
+    if (const auto blob = carnet::probe::parse_kex_reply(packet)) use_host_key(*blob);
+    const auto late = carnet::probe::parse_kex_reply(packet, carnet::probe::kSshKexGexReply);
+    if (late) use_host_key(*late);
   }
-  [[maybe_unused]] const auto key = carnet::probe::parse_host_key(bytes);
+  use_host_key(bytes);
   return 0;
 }

@@ -84,8 +84,11 @@ std::size_t LineDialogue::consume(std::span<const std::uint8_t> buffer) {
   if (skip_ > 0) return buffer.size() < skip_ ? 0 : std::exchange(skip_, 0);
   // One byte more than a line may have: the same verdict however the bytes arrive.
   const auto window = buffer.first(std::min(buffer.size(), kUnitBytesMax + 1));
-  const auto end = std::find(window.begin(), window.end(), std::uint8_t{'\n'});
+  const auto begin = window.begin() + static_cast<std::ptrdiff_t>(searched_);
+  const auto end = std::find(begin, window.end(), std::uint8_t{'\n'});
+  searched_ = window.size();
   if (end == window.end()) return 0;
+  searched_ = 0;
   const auto length = static_cast<std::size_t>(end - window.begin());
   std::string_view line = as_text(window.first(length));
   if (line.ends_with('\r')) line.remove_suffix(1);

@@ -20,6 +20,7 @@ class LineDialogue : public StarttlsDialogue {
 
  private:
   std::size_t skip_ = 0;
+  std::size_t searched_ = 0;  // bytes at the front without an LF, so that a drip costs no more
 };
 
 [[nodiscard]] std::unique_ptr<StarttlsDialogue> make_smtp_dialogue(bool lmtp);

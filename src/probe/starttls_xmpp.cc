@@ -72,27 +72,28 @@ class XmppDialogue final : public StarttlsDialogue {
     return end + 1;
   }
 
-  // Where the tag's ">" is, outside quotes.
-  static std::size_t end_of_tag(std::string_view text) {
-    char quote = 0;
-    for (std::size_t i = 1; i < text.size(); ++i) {
+  // Where the tag's ">" is, outside quotes. What was searched in vain is not searched again.
+  std::size_t end_of_tag(std::string_view text) {
+    for (std::size_t i = std::max<std::size_t>(searched_, 1); i < text.size(); ++i) {
       const char c = text[i];
-      if (quote != 0) {
-        if (c == quote) quote = 0;
+      if (quote_ != 0) {
+        if (c == quote_) quote_ = 0;
       } else if (c == '"' || c == '\'') {
-        quote = c;
+        quote_ = c;
       } else if (c == '>') {
+        searched_ = 0;
         return i;
       }
     }
+    searched_ = text.size();
     return std::string_view::npos;
   }
 
   void take_tag(const Tag& tag) {
     if (tag.inner.starts_with('?') || tag.inner.starts_with('!')) return;
-    if (error_depth_ > 0) return take_error(tag);
+    if (in_error_) return take_error(tag);
     if (tag.name == "error" && !tag.closing) {
-      error_depth_ = 1;
+      in_error_ = true;
       return;
     }
     switch (step_) {
@@ -148,7 +149,9 @@ class XmppDialogue final : public StarttlsDialogue {
 
   Step step_ = Step::kStream;
   bool listed_ = false;
-  int error_depth_ = 0;
+  bool in_error_ = false;
+  std::size_t searched_ = 0;
+  char quote_ = 0;
 };
 
 }  // namespace

@@ -1,0 +1,317 @@
+"""Real servers of Debian that upgrade to TLS in their own protocol, each a process of ours on a loopback port, in a folder of its
+own, ended by its pid. What a server offers is what its configuration here says. They run for root as well as for anybody else."""
+
+import getpass
+import grp
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+
+import harness
+
+
+class Skipped(Exception):
+    """This server cannot run here; the text says why."""
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def is_root():
+    return os.getuid() == 0
+
+
+def account(name):
+    """The account that a server of root's drops to; the caller's own where that is not root."""
+    if not is_root():
+        return getpass.getuser()
+    try:
+        pwd.getpwnam(name)
+    except KeyError as error:
+        raise Skipped(f"there is no user {name}") from error
+    return name
+
+
+def group_of(user):
+    return grp.getgrgid(pwd.getpwnam(user).pw_gid).gr_name
+
+
+def need(*programs):
+    for program in programs:
+        if not shutil.which(program) and not os.path.exists(program):
+            raise Skipped(f"{program} is not installed")
+
+
+class Certificate:
+    """A self-signed certificate for localhost and 127.0.0.1 that every server account may read."""
+
+    def __init__(self, folder, name="peer", *key):
+        self.crt, self.key = f"{folder}/{name}.crt", f"{folder}/{name}.key"
+        subprocess.run(
+            ["openssl", "req", "-x509", "-nodes", "-days", "30", "-subj", "/CN=localhost", "-addext",
+             "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", self.key, "-out", self.crt, "-newkey", *(key or ("rsa:2048",))],
+            check=True, capture_output=True)
+        os.chmod(self.key, 0o644)
+        der = subprocess.run(["openssl", "x509", "-in", self.crt, "-outform", "DER"], check=True, capture_output=True).stdout
+        self.sha256 = subprocess.run(["sha256sum"], input=der, check=True, capture_output=True).stdout.split()[0].decode()
+
+
+class Peer:
+    """One running server; `ports` by name."""
+
+    def __init__(self, name, folder, command, ports, **options):
+        self.name, self.folder, self.ports = name, folder, ports
+        self.log = open(f"{folder}/{name}.log", "wb")
+        self.child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self.log, stderr=subprocess.STDOUT,
+                                      start_new_session=True, **options)
+        try:
+            harness.wait_until(self.ready, 60, f"{name} to listen")
+        except BaseException:
+            self.stop()
+            raise
+
+    @property
+    def port(self):
+        return next(iter(self.ports.values()))
+
+    def ready(self):
+        if self.child.poll() is not None:
+            with open(self.log.name, errors="replace") as log:
+                raise RuntimeError(f"{self.name} ended with {self.child.returncode}: {log.read()[-2000:]}")
+        return all(harness.can_connect(port) for port in self.ports.values())
+
+    def stop(self):
+        # The whole session of ours: some servers leave children behind that their parent would have ended.
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            try:
+                os.killpg(self.child.pid, number)
+            except ProcessLookupError:
+                break
+            try:
+                self.child.wait(10)
+                if number == signal.SIGKILL:
+                    break
+            except subprocess.TimeoutExpired:
+                continue
+        self.log.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+
+def sub_folder(folder, name, owner=None):
+    path = f"{folder}/{name}"
+    os.makedirs(path, exist_ok=True)
+    os.chmod(path, 0o755)
+    if owner and is_root():
+        shutil.chown(path, owner)
+    return path
+
+
+def write(path, text):
+    with open(path, "w") as file:
+        file.write(text)
+    os.chmod(path, 0o644)
+    return path
+
+
+def exim(folder, certificate, tls="yes"):
+    """tls: "yes", "no" (not advertised), or "broken" (advertised, but the certificate is missing)."""
+    need("/usr/sbin/exim4")
+    user = account("Debian-exim")
+    home = sub_folder(folder, f"exim-{tls}", user)
+    port = free_port()
+    missing = "/missing" if tls == "broken" else ""
+    config = write(f"{home}/exim.conf", f"""
+primary_hostname = localhost
+exim_user = {user}
+exim_group = {group_of(user)}
+daemon_smtp_ports = {port}
+local_interfaces = 127.0.0.1
+spool_directory = {sub_folder(home, "spool", user)}
+log_file_path = {sub_folder(home, "log", user)}/%slog
+pid_file_path = {home}/exim.pid
+keep_environment =
+tls_advertise_hosts = {"" if tls == "no" else "*"}
+tls_certificate = {certificate.crt}{missing}
+tls_privatekey = {certificate.key}{missing}
+""")
+    return Peer(f"exim-{tls}", home, ["/usr/sbin/exim4", "-C", config, "-bdf", "-q1h"], {"smtp": port})
+
+
+def dovecot(folder, certificate):
+    need("/usr/sbin/dovecot")
+    home = sub_folder(folder, "dovecot")
+    inside, login = account("dovecot"), account("dovenull")
+    ports = {name: free_port() for name in ("imap", "pop3", "sieve", "lmtp", "imaps")}
+    me = getpass.getuser()
+    chroot = "" if is_root() else "chroot =\n"
+    config = write(f"{home}/dovecot.conf", f"""
+base_dir = {home}/run
+state_dir = {home}/state
+log_path = /dev/stderr
+listen = 127.0.0.1
+protocols = imap pop3 sieve lmtp
+ssl = yes
+ssl_cert = <{certificate.crt}
+ssl_key = <{certificate.key}
+ssl_min_protocol = TLSv1.2
+default_internal_user = {inside}
+default_internal_group = {group_of(inside)}
+default_login_user = {login}
+mail_location = maildir:{home}/mail
+service anvil {{
+  {chroot}
+}}
+service stats {{
+  {chroot}
+}}
+service imap-login {{
+  {chroot}
+  inet_listener imap {{
+    port = {ports["imap"]}
+  }}
+  inet_listener imaps {{
+    port = {ports["imaps"]}
+    ssl = yes
+  }}
+}}
+service pop3-login {{
+  {chroot}
+  inet_listener pop3 {{
+    port = {ports["pop3"]}
+  }}
+  inet_listener pop3s {{
+    port = 0
+  }}
+}}
+service managesieve-login {{
+  {chroot}
+  inet_listener sieve {{
+    port = {ports["sieve"]}
+  }}
+}}
+service lmtp {{
+  user = {me}
+  inet_listener lmtp {{
+    port = {ports["lmtp"]}
+  }}
+}}
+""")
+    return Peer("dovecot", home, ["/usr/sbin/dovecot", "-F", "-c", config], ports)
+
+
+def vsftpd(folder, certificate, tls=True):
+    need("/usr/sbin/vsftpd")
+    name = "vsftpd" if tls else "vsftpd-plain"
+    home = sub_folder(folder, name)
+    port = free_port()
+    config = write(f"{home}/vsftpd.conf", f"""listen=YES
+listen_address=127.0.0.1
+listen_port={port}
+background=NO
+anonymous_enable=YES
+secure_chroot_dir={sub_folder(home, "empty")}
+anon_root={home}/empty
+run_as_launching_user={"NO" if is_root() else "YES"}
+seccomp_sandbox=NO
+ssl_enable={"YES" if tls else "NO"}
+rsa_cert_file={certificate.crt}
+rsa_private_key_file={certificate.key}
+ssl_tlsv1=NO
+""")
+    return Peer(name, home, ["/usr/sbin/vsftpd", config], {"ftp": port})
+
+
+def slapd(folder, certificate, tls=True):
+    need("/usr/sbin/slapd")
+    name = "slapd" if tls else "slapd-plain"
+    home = sub_folder(folder, name)
+    port = free_port()
+    keys = f"TLSCertificateFile {certificate.crt}\nTLSCertificateKeyFile {certificate.key}\n" if tls else ""
+    config = write(f"{home}/slapd.conf", f"""include /etc/ldap/schema/core.schema
+pidfile {home}/slapd.pid
+argsfile {home}/slapd.args
+{keys}database ldif
+suffix "dc=example,dc=org"
+directory {sub_folder(home, "data")}
+""")
+    return Peer(name, home, ["/usr/sbin/slapd", "-h", f"ldap://127.0.0.1:{port}/", "-f", config, "-d", "0"], {"ldap": port})
+
+
+def prosody(folder, certificate):
+    need("/usr/bin/prosody")
+    home = sub_folder(folder, "prosody")
+    ports = {"xmpp": free_port(), "xmpp-server": free_port()}
+    config = write(f"{home}/prosody.cfg.lua", f"""
+run_as_root = {"true" if is_root() else "false"}
+daemonize = false
+pidfile = "{home}/prosody.pid"
+data_path = "{sub_folder(home, "data")}"
+certificates = "{home}"
+interfaces = {{ "127.0.0.1" }}
+c2s_ports = {{ {ports["xmpp"]} }}
+s2s_ports = {{ {ports["xmpp-server"]} }}
+c2s_direct_tls_ports = {{ }}
+s2s_direct_tls_ports = {{ }}
+http_ports = {{ }}
+https_ports = {{ }}
+modules_enabled = {{ "tls", "saslauth", "dialback" }}
+modules_disabled = {{ "posix" }}
+c2s_require_encryption = true
+log = {{ info = "*console" }}
+ssl = {{ certificate = "{certificate.crt}"; key = "{certificate.key}"; protocol = "tlsv1_2+"; }}
+VirtualHost "localhost"
+VirtualHost "127.0.0.1"
+""")
+    return Peer("prosody", home, ["/usr/bin/prosody", "--config", config, "-F"], ports)
+
+
+def mariadb(folder, certificate, tls=True):
+    need("/usr/sbin/mariadbd", "mariadb-install-db")
+    name = "mariadb" if tls else "mariadb-plain"
+    user = account("mysql")
+    home = sub_folder(folder, name, user)
+    data = f"{folder}/mariadb-data"
+    port = free_port()
+    as_user = [f"--user={user}"] if is_root() else []
+    if not os.path.exists(data):
+        subprocess.run(["mariadb-install-db", "--no-defaults", f"--datadir={data}", "--skip-test-db",
+                        "--auth-root-authentication-method=normal", *as_user], check=True, capture_output=True)
+    keys = [f"--ssl-cert={certificate.crt}", f"--ssl-key={certificate.key}", "--tls-version=TLSv1.2,TLSv1.3"] if tls else ["--skip-ssl"]
+    return Peer(name, home, ["/usr/sbin/mariadbd", "--no-defaults", f"--datadir={data}", f"--port={port}", "--bind-address=127.0.0.1",
+                             f"--socket={home}/sock", f"--pid-file={home}/pid", "--innodb-flush-method=fsync",
+                             "--innodb-buffer-pool-size=8M", *as_user, *keys], {"mysql": port})
+
+
+def postgresql(folder, certificate, tls=True):
+    versions = sorted(os.listdir("/usr/lib/postgresql"), key=int) if os.path.isdir("/usr/lib/postgresql") else []
+    if not versions:
+        raise Skipped("postgresql is not installed")
+    programs = f"/usr/lib/postgresql/{versions[-1]}/bin"
+    name = "postgresql" if tls else "postgresql-plain"
+    user = account("postgres")
+    home = sub_folder(folder, name, user)
+    data = f"{home}/data"
+    port = free_port()
+    options = {"user": user, "group": group_of(user), "extra_groups": [], "cwd": home} if is_root() else {}
+    subprocess.run([f"{programs}/initdb", "-D", data, "-A", "trust", "-N", "--no-instructions", "-U", "postgres"], check=True,
+                   capture_output=True, **options)
+    keys = []
+    if tls:
+        shutil.copy(certificate.key, f"{data}/server.key")
+        os.chmod(f"{data}/server.key", 0o600)
+        if is_root():
+            shutil.chown(f"{data}/server.key", user, group_of(user))
+        keys = ["-c", "ssl=on", "-c", f"ssl_cert_file={certificate.crt}", "-c", "ssl_key_file=server.key"]
+    return Peer(name, home, [f"{programs}/postgres", "-D", data, "-p", str(port), "-h", "127.0.0.1", "-k", home, "-F", *keys],
+                {"postgresql": port}, **options)
