@@ -83,7 +83,7 @@ constexpr SettingSpec kSpecs[] = {
 constexpr std::size_t kWitnessesMax = 64;
 
 // Read by shell commands that talk to a server; known, so that they do not stop a start.
-constexpr std::string_view kOtherVariables[] = {"CARNET_CONFIG", "CARNET_URL"};
+constexpr std::string_view kOtherVariables[] = {"CARNET_CONFIG", "CARNET_URL", "CARNET_API_KEY"};
 
 const SettingSpec* find_spec(std::string_view name) {
   for (const SettingSpec& spec : kSpecs)

@@ -9,6 +9,7 @@
 #include <boost/json.hpp>
 
 #include "app/admin_command.h"
+#include "app/bin/share_options.h"
 #include "app/cli_docs.h"
 #include "app/data_dir.h"
 #include "app/keys_command.h"
@@ -184,9 +185,10 @@ void add_scan_options(CLI::App& scan, ScanCommand& command) {
                   "[CARNET_PASSPHRASE]")
       ->type_name("FILE");
   scan.add_flag("--ask-passphrase", command.ask_passphrase, "ask for it on the terminal");
-  scan.add_option("--kinds", command.kinds,
-                  "what to look for: tls, ssh, email, or a protocol such as smtp, imap, pop3, ldap, "
-                  "ftp, xmpp, postgresql, mysql (default: find out)")
+  scan.add_option(
+          "--kinds", command.kinds,
+          "what to look for: tls, ssh, email, or a protocol such as smtp, imap, pop3, ldap, "
+          "ftp, xmpp, postgresql, mysql (default: find out)")
       ->delimiter(',');
   scan.add_option("--ports", command.ports, "ports for targets without one (default 443)")
       ->delimiter(',');
@@ -413,6 +415,10 @@ int run(int argc, char** argv) {
   CLI::App* const verify = cli.add_subcommand("verify", "check a passport, report or bundle");
   VerifyCommand verify_command;
   add_verify_options(*verify, verify_command);
+  CLI::App* const share =
+      cli.add_subcommand("share", "share links of a running service: create, list, revoke, views");
+  ShareOptions share_options;
+  share_options.add_to(*share);
   CLI::App* const docs_command =
       cli.add_subcommand("docs", "print the man page, or the completion for bash or zsh");
   std::string docs_what;
@@ -446,6 +452,7 @@ int run(int argc, char** argv) {
   if (*admin) return add_and_run_admin(*admin, admin_flags);
   if (*keys) return run_keys(*keys, keys_command, clock, random);
   if (*verify) return run_verify_command(verify_command, clock);
+  if (*share) return share_options.run(*share, random);
   if (*docs_command) return run_docs(cli, docs_what);
   if (*version_command) fmt::print("{}", version_text());
   return 0;

@@ -1,0 +1,246 @@
+#include "app/share_command.h"
+
+#include <algorithm>
+#include <array>
+#include <fstream>
+#include <iostream>
+#include <vector>
+
+#include <fmt/format.h>
+#include <boost/json.hpp>
+
+#include "app/api_client.h"
+#include "app/data_dir.h"
+#include "base/json.h"
+#include "base/text.h"
+
+namespace carnet::app {
+namespace {
+
+constexpr std::string_view kCommand = "share";
+
+int usage(std::string_view sentence) {
+  fmt::print(stderr, "carnet share: {}\n", sentence);
+  return kExitBadUsage;
+}
+
+std::optional<Secret> key_of(const ShareConnection& connection) {
+  if (!connection.key.empty()) return Secret(connection.key);
+  if (connection.key_file.empty()) {
+    usage("needs an API key of the role operator: --key-file FILE, or CARNET_API_KEY");
+    return std::nullopt;
+  }
+  auto key = read_key_file(connection.key_file);
+  if (key && !key->empty()) return std::move(*key);
+  usage(key ? fmt::format("there is no key at {}", connection.key_file)
+            : key.error().public_detail);
+  return std::nullopt;
+}
+
+// An id that goes into a URL path is checked here, so that a typing error cannot name another
+// route.
+bool is_id(std::string_view text, std::string_view prefix) {
+  return text.starts_with(prefix) && text.size() > prefix.size() &&
+         text.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_") == std::string_view::npos;
+}
+
+int ask(const ShareConnection& connection, std::string method, std::string path, std::string body,
+        boost::json::object& answer) {
+  const std::optional<Secret> key = key_of(connection);
+  if (!key) return kExitBadUsage;
+  std::string url = connection.url;
+  while (url.ends_with('/')) url.pop_back();
+  return ask_service(kCommand,
+                     {.url = std::move(url),
+                      .method = std::move(method),
+                      .path = std::move(path),
+                      .body = std::move(body)},
+                     *key, answer);
+}
+
+// What somebody typed must not move the cursor of whoever reads it, nor turn the line around.
+std::string shown(const boost::json::value& value) {
+  std::string out;
+  const std::string text = plain_text(value);
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto c = static_cast<unsigned char>(text[i]);
+    const std::string_view three = std::string_view(text).substr(i, 3);
+    const bool turns = three.size() == 3 &&
+                       (three.starts_with("\xE2\x80") ||  // U+202A…, U+2066…
+                        three.starts_with("\xE2\x81")) &&
+                       ((three[1] == '\x80' && three[2] >= '\xAA' && three[2] <= '\xAE') ||
+                        (three[1] == '\x81' && three[2] >= '\xA6' && three[2] <= '\xA9'));
+    if (turns) {
+      out += '?';
+      i += 2;
+    } else {
+      out += c < 0x20 || c == 0x7F ? '?' : static_cast<char>(c);
+    }
+  }
+  return out;
+}
+
+using Line = std::vector<std::string>;
+
+void print_table(const std::vector<Line>& lines) {
+  std::vector<std::size_t> widths;
+  for (const Line& line : lines) {
+    widths.resize(std::max(widths.size(), line.size()));
+    for (std::size_t i = 0; i < line.size(); ++i)
+      widths[i] = std::max(widths[i], utf8_length(line[i]));
+  }
+  for (const Line& line : lines) {
+    std::string text;
+    for (std::size_t i = 0; i < line.size(); ++i) {
+      text += line[i];
+      if (i + 1 < line.size()) text.append(widths[i] + 2 - utf8_length(line[i]), ' ');
+    }
+    while (text.ends_with(' ')) text.pop_back();
+    fmt::print("{}\n", text);
+  }
+}
+
+// "count", "3"; "-" for what is not there.
+std::string member(const boost::json::object& object, std::string_view name) {
+  const boost::json::value* value = object.if_contains(name);
+  if (value == nullptr) return "-";
+  const std::string text = shown(*value);
+  return text.empty() ? "-" : text;
+}
+
+int print_rows(const ShareConnection& connection, const boost::json::object& answer,
+               std::string_view name, const std::vector<Line>& lines) {
+  if (connection.json) {
+    fmt::print("{}", json::write_pretty(answer));
+    return 0;
+  }
+  if (lines.size() == 1) {
+    fmt::print("no {}\n", name);
+    return 0;
+  }
+  print_table(lines);
+  const boost::json::value* more = answer.if_contains("hasMore");
+  if (more != nullptr && more->is_bool() && more->as_bool())
+    fmt::print("… and older ones; --limit shows up to 100\n");
+  return 0;
+}
+
+// 80 bits in four groups of letters and digits that are not mistaken for each other.
+std::string new_passcode(Random& random) {
+  constexpr std::string_view kDigits = "0123456789abcdefghjkmnpqrstvwxyz";
+  std::array<std::uint8_t, 16> bytes{};
+  random.fill(bytes);
+  std::string out;
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    if (i > 0 && i % 4 == 0) out += '-';
+    out += kDigits[bytes[i] % kDigits.size()];
+  }
+  return out;
+}
+
+Result<std::string> read_passcode(const std::string& file) {
+  std::string line;
+  if (file == "-") {
+    std::getline(std::cin, line);
+  } else {
+    std::ifstream in(file, std::ios::binary);
+    if (!in) return make_error(ErrorCode::kUnavailable, fmt::format("cannot read {}", file));
+    std::getline(in, line);
+  }
+  while (line.ends_with('\r')) line.pop_back();
+  if (line.empty())
+    return make_error(ErrorCode::kValidationFailed, fmt::format("{} holds no passcode", file));
+  return line;
+}
+
+}  // namespace
+
+int run_share_create(const ShareConnection& connection, const ShareCreate& wanted, Random& random) {
+  if (!is_id(wanted.scan_id, "scan_")) return usage("SCAN_ID looks like scan_01j…");
+  if (wanted.generate_passcode && !wanted.passcode_file.empty())
+    return usage("--passcode-file and --generate-passcode exclude each other");
+  boost::json::object body{{"expiresHours", wanted.expires_hours}, {"scope", wanted.scope}};
+  if (!wanted.label.empty()) body["label"] = wanted.label;
+  if (!wanted.recipient.empty()) body["recipient"] = wanted.recipient;
+  if (wanted.max_views) body["maxViews"] = *wanted.max_views;
+  std::string passcode;
+  if (wanted.generate_passcode) passcode = new_passcode(random);
+  if (!wanted.passcode_file.empty()) {
+    auto read = read_passcode(wanted.passcode_file);
+    if (!read) return usage(read.error().public_detail);
+    passcode = std::move(*read);
+  }
+  if (!passcode.empty()) body["passcode"] = passcode;
+  boost::json::object answer;
+  const int code = ask(connection, "POST", "/tenant/scans/" + wanted.scan_id + "/share",
+                       json::write(body), answer);
+  if (code != 0) return code;
+  if (connection.json) {
+    if (wanted.generate_passcode) answer["passcode"] = passcode;
+    fmt::print("{}", json::write_pretty(answer));
+    return 0;
+  }
+  fmt::print("{}\n", member(answer, "url"));
+  if (wanted.generate_passcode) fmt::print("passcode     {}\n", passcode);
+  fmt::print("id           {}\nvalid until  {}\n", member(answer, "id"),
+             member(answer, "expiresAt"));
+  if (wanted.max_views) fmt::print("views        {}\n", member(answer, "maxViews"));
+  fmt::print("The address is shown this once. Revoke it with: carnet share revoke {}\n",
+             member(answer, "id"));
+  return 0;
+}
+
+int run_share_list(const ShareConnection& connection, const std::string& scan_id, int limit) {
+  if (!scan_id.empty() && !is_id(scan_id, "scan_")) return usage("SCAN_ID looks like scan_01j…");
+  const std::string path =
+      scan_id.empty() ? "/tenant/shares" : "/tenant/scans/" + scan_id + "/shares";
+  boost::json::object answer;
+  const int code = ask(connection, "GET", fmt::format("{}?limit={}", path, limit), "", answer);
+  if (code != 0) return code;
+  std::vector<Line> lines{{"ID", "STATE", "SCOPE", "VALID UNTIL", "VIEWS", "RECIPIENT", "LABEL"}};
+  const boost::json::value* shares = answer.if_contains("shares");
+  if (shares != nullptr && shares->is_array())
+    for (const boost::json::value& item : shares->as_array()) {
+      const boost::json::object& row = item.as_object();
+      const std::string most = member(row, "maxViews");
+      const std::string views = member(row, "viewCount") + (most == "-" ? "" : " of " + most);
+      lines.push_back({member(row, "id"), member(row, "state"), member(row, "scope"),
+                       member(row, "expiresAt"), views, member(row, "recipient"),
+                       member(row, "label")});
+    }
+  return print_rows(connection, answer, "links", lines);
+}
+
+int run_share_revoke(const ShareConnection& connection, const std::string& share_id) {
+  if (!is_id(share_id, "share_")) return usage("SHARE_ID looks like share_01j…");
+  boost::json::object answer;
+  const int code = ask(connection, "DELETE", "/tenant/shares/" + share_id, "", answer);
+  if (code != 0) return code;
+  if (connection.json) {
+    fmt::print("{}", json::write_pretty(answer));
+  } else {
+    fmt::print("{} is revoked since {}\n", member(answer, "id"), member(answer, "revokedAt"));
+  }
+  return 0;
+}
+
+int run_share_views(const ShareConnection& connection, const std::string& share_id, int limit) {
+  if (!is_id(share_id, "share_")) return usage("SHARE_ID looks like share_01j…");
+  boost::json::object answer;
+  const int code =
+      ask(connection, "GET", fmt::format("/tenant/shares/{}/views?limit={}", share_id, limit), "",
+          answer);
+  if (code != 0) return code;
+  std::vector<Line> lines{{"AT", "WHAT", "FORMAT", "TIMES", "VISITOR", "PROGRAM"}};
+  const boost::json::value* views = answer.if_contains("views");
+  if (views != nullptr && views->is_array())
+    for (const boost::json::value& item : views->as_array()) {
+      const boost::json::object& row = item.as_object();
+      lines.push_back({member(row, "at"), member(row, "outcome"), member(row, "format"),
+                       member(row, "count"), member(row, "visitor").substr(0, 20),
+                       member(row, "userAgent")});
+    }
+  return print_rows(connection, answer, "visits", lines);
+}
+
+}  // namespace carnet::app
