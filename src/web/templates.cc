@@ -45,7 +45,7 @@ TemplateSet::TemplateSet() : cache_(std::make_unique<Cache>()) {
   struct Named {
     std::string_view name, text;
   };
-  const std::array<Named, 7> all{{
+  const std::array<Named, 8> all{{
       {"head", embedded::head_tpl()},
       {"masthead", embedded::masthead_tpl()},
       {"footer", embedded::footer_tpl()},
@@ -53,6 +53,7 @@ TemplateSet::TemplateSet() : cache_(std::make_unique<Cache>()) {
       {"problem", embedded::problem_tpl()},
       {"open", embedded::open_tpl()},
       {"docs", embedded::docs_tpl()},
+      {"verify", embedded::verify_tpl()},
   }};
   for (const Named& one : all) {
     CARNET_CHECK(cache_->templates.StringToTemplateCache(view(one.name), view(one.text), kStrip));
