@@ -57,12 +57,12 @@ Result<Addresses> to_result(int status, const ares_addrinfo* info) {
       return unavailable("not a name that DNS can hold");
     case ARES_ETIMEOUT:
       return unavailable("the name server did not answer");
-    case ARES_ECONNREFUSED:
-      return unavailable("the name server could not be reached");
+    case ARES_ECONNREFUSED:  // c-ares before 1.20 also says it when every server answered SERVFAIL
+      return unavailable("the name server could not be reached, or failed on this name");
     case ARES_ESERVFAIL:
-      return unavailable("the name server failed on this name");
     case ARES_EREFUSED:
-      return unavailable("the name server refused to answer");
+    case ARES_ENOTIMP:
+      return unavailable("the name server failed on this name");
     default:
       return unavailable("the name could not be resolved", ares_strerror(status));
   }

@@ -260,6 +260,9 @@ std::string display_host(std::string_view host) {
   const int status = idn2_to_unicode_8z8z(out.c_str(), &raw, 0);
   const std::unique_ptr<char, void (*)(void*)> owner(raw, idn2_free);
   if (status != IDN2_OK || raw == nullptr || out == raw || !is_valid_utf8(raw)) return out;
+  // Only what would be read back as this name: no controls, nothing that UTS 46 would change.
+  const auto back = to_a_labels(raw);
+  if (!back || *back != out) return out;
   return std::string(raw) + " (" + out + ")";
 }
 

@@ -1,6 +1,6 @@
 #include "probe/endpoint_probe.h"
 
-#include <array>
+#include <memory>
 
 #include "probe/ssh_probe.h"
 #include "probe/starttls_preamble.h"
@@ -9,13 +9,8 @@ namespace carnet::probe {
 namespace {
 
 constexpr auto kServerFirstWait = std::chrono::milliseconds(300);
-// For a server that has turned out not to be TLS: some greet only after a look at who is calling.
-constexpr auto kSlowGreetingWait = std::chrono::milliseconds(2000);
 // For a protocol that is only guessed at.
 constexpr auto kGuessPatience = std::chrono::milliseconds(1000);
-
-constexpr std::array<Protocol, 3> kClientFirst{Protocol::kPostgresql, Protocol::kLdap,
-                                               Protocol::kXmppClient};
 
 }  // namespace
 
@@ -40,6 +35,7 @@ Task<inventory::Endpoint> EndpointProbe::probe() {
   } else {
     out_.address = wire_.address().to_string();
     co_await look();
+    note_passed_over();
   }
   out_.reached = !out_.protocol.empty();
   if (out_.reached) out_.unreached_reason.clear();
@@ -47,6 +43,18 @@ Task<inventory::Endpoint> EndpointProbe::probe() {
   const auto took = services_.clock.steady_now() - began_;
   out_.duration_ms = std::chrono::duration_cast<std::chrono::milliseconds>(took).count();
   co_return std::move(out_);
+}
+
+// A name of several addresses was looked at on one: which, and why not those before it.
+void EndpointProbe::note_passed_over() {
+  if (wire_.passed_over().empty()) return;
+  std::string all;
+  for (const std::string& one : wire_.passed_over()) all += (all.empty() ? "" : ", ") + one;
+  inventory::Finding finding{"address_unreachable", "medium",
+                             "The name also leads to " + all +
+                                 "; what is reported is the answer of " + out_.address + "."};
+  if (out_.tls) out_.tls->findings.push_back(finding);
+  if (out_.ssh) out_.ssh->findings.push_back(std::move(finding));
 }
 
 Task<void> EndpointProbe::look() {
@@ -97,21 +105,20 @@ Task<void> EndpointProbe::find_out() {
 }
 
 Task<void> EndpointProbe::find_out_by_listening() {
-  const Greeting greeting = co_await listen_first(wire_, kServerFirstWait);
+  const auto heard = std::make_shared<Bytes>();
+  const Greeting greeting = co_await listen_first(wire_, kServerFirstWait, heard);
   if (co_await try_greeting(greeting)) co_return;
   if (greeting.kind == Greeting::Kind::kUnknown) co_return;
+  // The first of its connections is the one that was listened on, so what came there late is heard.
+  heard->clear();
   if (co_await try_tls("tls", "answer")) co_return;
   const std::string tls_reason = out_.unreached_reason;
   if (speaks_ssh_ && co_await try_ssh("greeting")) co_return;
-  if (tls_reason.starts_with("not TLS") && !tls_reason.ends_with("plain HTTP")) {
-    const Greeting late = co_await listen_first(wire_, kSlowGreetingWait);
-    if (co_await try_greeting(late)) co_return;
-  }
   if (tls_reason.ends_with("plain HTTP")) {
     out_.unreached_reason = tls_reason;
     co_return;
   }
-  co_await try_client_first(tls_reason);
+  co_await try_answer(*heard, tls_reason);
 }
 
 Task<bool> EndpointProbe::try_greeting(const Greeting& greeting) {
@@ -129,10 +136,13 @@ Task<bool> EndpointProbe::try_greeting(const Greeting& greeting) {
   co_return false;
 }
 
-Task<bool> EndpointProbe::try_client_first(std::string tls_reason) {
-  for (const Protocol candidate : kClientFirst) {
+Task<bool> EndpointProbe::try_answer(Bytes heard, std::string tls_reason) {
+  const auto late = classify_greeting(heard, true);
+  const bool greeted = late && late->kind == Greeting::Kind::kProtocols;
+  const std::string how = greeted ? "greeting" : "answer";
+  for (const Protocol candidate : protocols_of_answer(heard)) {
     if (wire_.out_of_time()) break;
-    if (co_await try_upgrade(row_of(candidate), "answer")) co_return true;
+    if (co_await try_upgrade(row_of(candidate), how)) co_return true;
   }
   out_.unreached_reason =
       "connected, but the service was not recognised: it does not greet, and answers neither TLS "

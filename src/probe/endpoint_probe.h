@@ -36,11 +36,13 @@ class EndpointProbe {
   [[nodiscard]] Task<inventory::Endpoint> probe();
 
  private:
+  void note_passed_over();
   Task<void> look();
   Task<void> find_out();
   Task<void> find_out_by_listening();
   Task<bool> try_greeting(const Greeting& greeting);
-  Task<bool> try_client_first(std::string tls_reason);
+  // `heard`: what came instead of TLS.
+  Task<bool> try_answer(Bytes heard, std::string tls_reason);
   Task<void> as_protocol(const ProtocolRow& row);
   Task<bool> try_ssh(std::string how);
   // `name` is what stands inside TLS: "tls" if nobody knows.

@@ -89,6 +89,17 @@ class RunningJob {
   const net::IpAddress address_;
 };
 
+// An observation's vectors have grown step by step; of ten thousand the slack would count.
+void trim(Endpoint& endpoint) {
+  if (!endpoint.tls) return;
+  inventory::TlsObservation& tls = *endpoint.tls;
+  tls.versions.shrink_to_fit();
+  tls.groups.shrink_to_fit();
+  tls.cipher_suites.shrink_to_fit();
+  tls.certificates.shrink_to_fit();
+  tls.findings.shrink_to_fit();
+}
+
 std::string endpoint_id(std::size_t index) { return "ep_" + std::to_string(index + 1); }
 
 Task<void> probe_one(Run& run, Schedule::Job job) {
@@ -101,6 +112,7 @@ Task<void> probe_one(Run& run, Schedule::Job job) {
   EndpointProbe probe(run.services, run.tools, run.profile, run.endpoints[job.index],
                       {endpoint_id(job.index), std::move(job.addresses), job.resolving});
   Endpoint endpoint = co_await probe.probe();
+  trim(endpoint);
   if (!run.cancelled) run.sink(std::move(endpoint));
 }
 

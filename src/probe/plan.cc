@@ -1,3 +1,5 @@
+#include <algorithm>
+#include <limits>
 #include <set>
 
 #include "probe/engine.h"
@@ -10,26 +12,23 @@ tl::unexpected<Error> refuse(std::string field, std::string code, std::string de
   return make_validation_error({{field, "/" + field, std::move(code), std::move(detail)}});
 }
 
-net::IpAddress next(net::IpAddress address) {
-  for (std::size_t i = address.bytes.size(); i-- > 0;) {
-    if (++address.bytes[i] != 0) break;
-  }
-  return address;
+constexpr std::uint64_t kUncountable = std::numeric_limits<std::uint64_t>::max();
+
+// Blocks may hold astronomical numbers; counting stops at the top.
+std::uint64_t add(std::uint64_t a, std::uint64_t b) {
+  return a > kUncountable - b ? kUncountable : a + b;
+}
+std::uint64_t multiply(std::uint64_t a, std::uint64_t b) {
+  return b != 0 && a > kUncountable / b ? kUncountable : a * b;
 }
 
-// Addresses to probe in a block. An IPv4 block of 30 bits or fewer has a network and a broadcast
-// address, which are no hosts.
-std::vector<std::string> addresses_of(const net::Cidr& block, std::size_t limit) {
-  std::vector<std::string> out;
-  const bool skip_ends = block.base.is_v4() && block.prefix_bits <= 126;
-  net::IpAddress at = block.base;
-  if (skip_ends) at = next(at);
-  while (block.contains(at) && out.size() <= limit) {
-    const net::IpAddress following = next(at);
-    if (skip_ends && !block.contains(following)) break;
-    out.push_back(at.to_string());
-    if (following < at) break;  // the end of the address space
-    at = following;
+// "16,777,214"; past what can be counted, "more than 10^19".
+std::string grouped(std::uint64_t number) {
+  if (number == kUncountable) return "more than 10^19";
+  std::string out = std::to_string(number);
+  for (std::size_t at = out.size(); at > 3;) {
+    at -= 3;
+    out.insert(at, 1, ',');
   }
   return out;
 }
@@ -59,6 +58,61 @@ std::vector<std::pair<std::uint16_t, std::string>> ways_of(const net::Target& ta
   return out;
 }
 
+tl::unexpected<Error> too_many(const PlanRequest& request, const std::vector<std::string>& kinds) {
+  std::uint64_t total = 0, most = 0;
+  const net::Target* largest = nullptr;
+  for (const net::Target& target : request.targets) {
+    const std::uint64_t hosts = target.cidr ? net::hosts_of(*target.cidr).count : 1;
+    const std::uint64_t count = multiply(hosts, ways_of(target, request, kinds).size());
+    total = add(total, count);
+    if (count <= most) continue;
+    most = count;
+    largest = &target;
+  }
+  std::string detail = "must come to at most " + grouped(request.endpoints_max) +
+                       " endpoints (hosts times ports), not " + grouped(total);
+  if (largest != nullptr && most > 1 && request.targets.size() > 1) {
+    detail += "; " + largest->key() + " alone brings " + grouped(most);
+  }
+  return refuse("targets", "too_many", std::move(detail));
+}
+
+class Planner {
+ public:
+  Planner(const PlanRequest& request, const std::vector<std::string>& kinds)
+      : request_(request), kinds_(kinds) {}
+
+  // False if the plan would become too long.
+  bool add_target(const net::Target& target) {
+    const auto ways = ways_of(target, request_, kinds_);
+    if (!target.cidr) return add_host(target.host, ways);
+    const net::BlockHosts hosts = net::hosts_of(*target.cidr);
+    if (hosts.count > request_.endpoints_max) return false;
+    net::IpAddress at = hosts.first;
+    for (std::uint64_t i = 0; i < hosts.count; ++i, at = net::next_address(at)) {
+      if (!add_host(at.to_string(), ways)) return false;
+    }
+    return true;
+  }
+  std::vector<PlannedEndpoint> take() { return std::move(out_); }
+
+ private:
+  bool add_host(const std::string& host,
+                const std::vector<std::pair<std::uint16_t, std::string>>& ways) {
+    for (const auto& [port, kind] : ways) {
+      if (!seen_.emplace(host, port, kind).second) continue;
+      if (out_.size() == request_.endpoints_max) return false;
+      out_.push_back({host, port, kind});
+    }
+    return true;
+  }
+
+  const PlanRequest& request_;
+  const std::vector<std::string>& kinds_;
+  std::vector<PlannedEndpoint> out_;
+  std::set<std::tuple<std::string, std::uint16_t, std::string>> seen_;
+};
+
 }  // namespace
 
 Result<std::vector<PlannedEndpoint>> plan(const PlanRequest& request) {
@@ -67,24 +121,11 @@ Result<std::vector<PlannedEndpoint>> plan(const PlanRequest& request) {
   }
   std::vector<std::string> kinds = request.kinds;
   if (kinds.empty()) kinds.emplace_back();  // find out
-  std::vector<PlannedEndpoint> out;
-  std::set<std::tuple<std::string, std::uint16_t, std::string>> seen;
+  Planner planner(request, kinds);
   for (const net::Target& target : request.targets) {
-    const auto hosts = target.cidr ? addresses_of(*target.cidr, request.endpoints_max)
-                                   : std::vector<std::string>{target.host};
-    for (const std::string& host : hosts) {
-      for (const auto& [port, kind] : ways_of(target, request, kinds)) {
-        if (!seen.emplace(host, port, kind).second) continue;
-        if (out.size() == request.endpoints_max) {
-          return refuse("targets", "too_many",
-                        "must come to at most " + std::to_string(request.endpoints_max) +
-                            " endpoints (hosts times ports)");
-        }
-        out.push_back({host, port, kind});
-      }
-    }
+    if (!planner.add_target(target)) return too_many(request, kinds);
   }
-  return out;
+  return planner.take();
 }
 
 }  // namespace carnet::probe

@@ -178,7 +178,7 @@ Task<void> ScanRun::tick() {
     end_with(Ending::kTimeout);
   if (ending_ == Ending::kLost) co_return;
   const bool renew = context_.clock.now() - lease_began_ >= context_.options.lease / 3;
-  const bool news = !pending_.empty() || flushed_done_ != static_cast<int>(endpoints_.size());
+  const bool news = !pending_.empty() || flushed_done_ != done_;
   if (renew || news)
     co_await flush();
   else
@@ -205,7 +205,7 @@ Task<bool> ScanRun::flush() {
     std::vector<int> seqs;
   };
   const Timestamp now = context_.clock.now();
-  const int done = static_cast<int>(endpoints_.size());
+  const int done = done_;
   const std::vector<store::EventRow> events = pending_;
   const auto work = [this, now, done, events](store::Connection& connection) -> Result<Flushed> {
     CARNET_TRY(renewal, store::scans::renew(connection, row_.id, owner_,
@@ -262,7 +262,8 @@ Task<bool> ScanRun::pause_before_retry(int attempt) {
 void ScanRun::took_endpoint(inventory::Endpoint endpoint) {
   endpoints_.push_back(std::move(endpoint));
   const inventory::Endpoint& last = endpoints_.back();
-  const int done = static_cast<int>(endpoints_.size());
+  const int done = ++done_;
+  if (last.reached) ++reached_;
   if (total_ <= kEventsPerEndpointMax) {
     note("endpoint", describe(last), last.duration_ms, last.reached ? "ok" : "error");
   } else {
@@ -357,19 +358,16 @@ store::EventRow ScanRun::finished_event(const inventory::ScanDocument* document)
   event.at = document != nullptr ? document->finished_at : context_.clock.now();
   event.duration_ms = (event.at - started_at_).count();
   event.status = "ok";
-  const std::size_t reached = static_cast<std::size_t>(
-      std::count_if(endpoints_.begin(), endpoints_.end(),
-                    [](const inventory::Endpoint& endpoint) { return endpoint.reached; }));
   switch (*ending_) {
     case Ending::kComplete:
-      event.label = fmt::format("Finished: {} of {} endpoints reached", reached, total_);
+      event.label = fmt::format("Finished: {} of {} endpoints reached", reached_, total_);
       break;
     case Ending::kCancelled:
-      event.label = fmt::format("Cancelled: {} of {} endpoints had been reached", reached, total_);
+      event.label = fmt::format("Cancelled: {} of {} endpoints had been reached", reached_, total_);
       break;
     case Ending::kTimeout:
       event.label =
-          fmt::format("Out of time: {} of {} endpoints had been reached", reached, total_);
+          fmt::format("Out of time: {} of {} endpoints had been reached", reached_, total_);
       event.status = "error";
       break;
     case Ending::kFailed:
@@ -386,7 +384,7 @@ Task<void> ScanRun::conclude() {
   if (ending_ == Ending::kFailed)
     context_.log.error("scan_failed", {{"scan", row_.id.str()}, {"error", failure_}});
   DocumentHead head = head_of();
-  std::vector<inventory::Endpoint> endpoints = endpoints_;
+  std::vector<inventory::Endpoint> endpoints = std::exchange(endpoints_, {});
   if (ending_ != Ending::kComplete) {
     const int missing = complete_endpoints(endpoints, planned_, "not begun: the scan ended before");
     const std::string_view why = ending_ == Ending::kCancelled ? "was cancelled"
@@ -412,8 +410,16 @@ Task<void> ScanRun::conclude() {
   if (!co_await flush_surely()) co_return;
 
   const store::scans::Finish finish = finish_of(document);
+  store::EventRow last = finished_event(&document);
+  // Nobody else appends to a running scan's timeline, so the next number is known before it is
+  // stored.
+  last.seq = events_.empty() ? 1 : events_.back().seq + 1;
+  for (const store::EventRow& event : events_) document.timeline.push_back(timeline_event(event));
+  document.timeline.push_back(timeline_event(last));
+  // Shared from here on: a large document is not to stand in memory twice.
+  const auto whole = std::make_shared<const inventory::ScanDocument>(std::move(document));
   for (int attempt = 0;; ++attempt) {
-    const Result<bool> recorded = co_await record(document, finish);
+    const Result<bool> recorded = co_await record(whole, last, finish);
     if (recorded) {
       if (*recorded)
         context_.log.info("scan_finished", {{"scan", row_.id.str()},
@@ -468,15 +474,9 @@ Task<PassportDraftPtr> ScanRun::draft_passport(
 
 // Result, assets, inventory, state, last event, passport and its entry in the log in one
 // transaction, only while the lease is ours.
-Task<Result<bool>> ScanRun::record(inventory::ScanDocument document, store::scans::Finish finish) {
-  store::EventRow last = finished_event(&document);
-  // Nobody else appends to a running scan's timeline, so the next number is known before it is
-  // stored.
-  last.seq = events_.empty() ? 1 : events_.back().seq + 1;
-  for (const store::EventRow& event : events_) document.timeline.push_back(timeline_event(event));
-  document.timeline.push_back(timeline_event(last));
-  const bool keep = ending_ == Ending::kComplete || !endpoints_.empty();
-  const auto whole = std::make_shared<const inventory::ScanDocument>(std::move(document));
+Task<Result<bool>> ScanRun::record(std::shared_ptr<const inventory::ScanDocument> whole,
+                                   store::EventRow last, store::scans::Finish finish) {
+  const bool keep = ending_ == Ending::kComplete || done_ > 0;
   Task<FinalRows> making = rows_there(whole);
   FinalRows made =
       co_await boost::asio::co_spawn(context_.work, std::move(making), boost::asio::use_awaitable);

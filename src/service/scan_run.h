@@ -56,8 +56,8 @@ class ScanRun : public std::enable_shared_from_this<ScanRun> {
   [[nodiscard]] Task<void> conclude();
   [[nodiscard]] Task<void> hand_back();
   [[nodiscard]] Task<void> give_up(std::string detail);
-  [[nodiscard]] Task<Result<bool>> record(inventory::ScanDocument document,
-                                          store::scans::Finish finish);
+  [[nodiscard]] Task<Result<bool>> record(std::shared_ptr<const inventory::ScanDocument> whole,
+                                          store::EventRow last, store::scans::Finish finish);
   // What a scan that ended in success is signed with; null where there is nothing to sign or it
   // failed. Keeps the lease meanwhile.
   [[nodiscard]] Task<PassportDraftPtr> draft_passport(
@@ -84,9 +84,10 @@ class ScanRun : public std::enable_shared_from_this<ScanRun> {
   std::optional<Ending> ending_;  // the first reason to end counts
   std::string failure_;           // kFailed: for the log
   bool engine_done_ = false;
-  std::vector<inventory::Endpoint> endpoints_;
-  std::vector<store::EventRow> events_;   // the timeline as stored
-  std::vector<store::EventRow> pending_;  // not stored yet
+  std::vector<inventory::Endpoint> endpoints_;  // until they are judged
+  int done_ = 0, reached_ = 0;                  // how many there were
+  std::vector<store::EventRow> events_;         // the timeline as stored
+  std::vector<store::EventRow> pending_;        // not stored yet
   int total_ = 0;
   int flushed_done_ = -1;
   int noted_percent_ = 0;

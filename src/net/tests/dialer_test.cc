@@ -59,6 +59,79 @@ TEST(AddressPolicy, OperatorAllowsBlocks) {
   EXPECT_TRUE(some.permits(ip("2001:0:808:808:0:0:f7f7:f7f7")));
 }
 
+// IANA, IPv4 and IPv6 Special-Purpose Address Registries (RFC 6890 and the documents it was
+// extended by), every row that existed in 2025, whether globally reachable or not; and multicast
+// (RFC 5771, RFC 4291), the deprecated site-local block (RFC 3879).
+TEST(AddressPolicy, EveryRowOfIanasRegistriesIsDenied) {
+  const AddressPolicy none = policy({});
+  for (const char* text :
+       {"0.0.0.0/8",          "0.0.0.0/32",      "10.0.0.0/8",      "100.64.0.0/10",
+        "127.0.0.0/8",        "169.254.0.0/16",  "172.16.0.0/12",   "192.0.0.0/24",
+        "192.0.0.0/29",       "192.0.0.8/32",    "192.0.0.9/32",    "192.0.0.10/32",
+        "192.0.0.170/32",     "192.0.0.171/32",  "192.0.2.0/24",    "192.31.196.0/24",
+        "192.52.193.0/24",    "192.88.99.0/24",  "192.168.0.0/16",  "192.175.48.0/24",
+        "198.18.0.0/15",      "198.51.100.0/24", "203.0.113.0/24",  "240.0.0.0/4",
+        "255.255.255.255/32", "224.0.0.0/4",     "::1/128",         "::/128",
+        "64:ff9b:1::/48",     "100::/64",        "100:0:0:1::/64",  "2001::/23",
+        "2001::/32",          "2001:1::1/128",   "2001:1::2/128",   "2001:1::3/128",
+        "2001:2::/48",        "2001:3::/32",     "2001:4:112::/48", "2001:10::/28",
+        "2001:20::/28",       "2001:30::/28",    "2001:db8::/32",   "2002::/16",
+        "2620:4f:8000::/48",  "3fff::/20",       "5f00::/16",       "fc00::/7",
+        "fe80::/10",          "fec0::/10",       "ff00::/8"}) {
+    const Cidr block = *Cidr::parse(text);
+    IpAddress last = block.base;
+    for (int bit = block.prefix_bits; bit < 128; ++bit) {
+      last.bytes[static_cast<std::size_t>(bit / 8)] |=
+          static_cast<std::uint8_t>(0x80U >> (bit % 8));
+    }
+    EXPECT_FALSE(none.permits(block.base)) << text;
+    EXPECT_FALSE(none.permits(last)) << text << " up to " << last.to_string();
+  }
+  // ::ffff:0:0/96 is the IPv4 address itself, 64:ff9b::/96 leads to it.
+  EXPECT_FALSE(none.permits(ip("64:ff9b::808:808")));
+  EXPECT_TRUE(none.permits(ip("::ffff:8.8.8.8")));
+}
+
+TEST(AddressPolicy, TheBlocksEndWhereTheyEnd) {
+  const AddressPolicy none = policy({});
+  for (const char* fine :
+       {"1.0.0.0",         "9.255.255.255",   "11.0.0.0",        "100.63.255.255", "100.128.0.0",
+        "126.255.255.255", "128.0.0.0",       "169.253.255.255", "169.255.0.0",    "172.15.255.255",
+        "172.32.0.0",      "192.167.255.255", "192.169.0.0",     "198.17.255.255", "198.20.0.0",
+        "223.255.255.255", "168.63.129.15",   "168.63.129.17",   "2003::",         "2620:4f:7fff::",
+        "2620:4f:8001::"}) {
+    EXPECT_TRUE(none.permits(ip(fine))) << fine;
+  }
+}
+
+TEST(AddressPolicy, TranslationOfAnyPrefixLengthIsLookedThrough) {
+  // RFC 6052 section 2.2 with the local prefix of RFC 8215, opened by the operator.
+  const AddressPolicy local = policy({"64:ff9b:1::/48"});
+  EXPECT_FALSE(local.permits(ip("64:ff9b:1:7f00:0:100::")));        // /48: 127.0.0.1
+  EXPECT_FALSE(local.permits(ip("64:ff9b:1:aa0a:0:1:200::")));      // /56: 10.0.1.2
+  EXPECT_FALSE(local.permits(ip("64:ff9b:1:aaaa:c0:a801:100::")));  // /64: 192.168.1.1
+  EXPECT_FALSE(local.permits(ip("64:ff9b:1::a9fe:a9fe")));          // /96: 169.254.169.254
+  EXPECT_TRUE(local.permits(ip("64:ff9b:1::808:808")));
+  // ISATAP under any prefix (RFC 5214).
+  EXPECT_FALSE(policy({}).permits(ip("2a00:1450::5efe:10.0.0.1")));
+  EXPECT_FALSE(policy({}).permits(ip("2a00:1450::200:5efe:127.0.0.1")));
+  EXPECT_TRUE(policy({}).permits(ip("2a00:1450::5efe:8.8.8.8")));
+}
+
+TEST(AddressPolicy, CloudMetadataIsOpenedByItsOwnAddressAlone) {
+  for (const char* address : {"169.254.169.254", "169.254.170.2", "100.100.100.200",
+                              "168.63.129.16", "192.0.0.192", "fd00:ec2::254", "fd20:ce::254"}) {
+    EXPECT_FALSE(policy({}).permits(ip(address))) << address;
+    EXPECT_FALSE(policy({"0.0.0.0/0", "::/0"}).permits(ip(address))) << address;
+    const AddressPolicy exact = policy({address});
+    EXPECT_TRUE(exact.permits(ip(address))) << address;
+    EXPECT_TRUE(exact.explicitly_allowed(ip(address))) << address;
+  }
+  EXPECT_TRUE(policy({"169.254.0.0/16"}).permits(ip("169.254.169.253")));
+  EXPECT_TRUE(AddressPolicy::is_metadata_name("Metadata.Google.Internal"));
+  EXPECT_FALSE(AddressPolicy::is_metadata_name("metadata.example"));
+}
+
 TEST(OwnListeners, WildcardStandsForThisMachine) {
   OwnListeners own;
   own.add(ip("0.0.0.0"), 8080);
@@ -218,6 +291,26 @@ class FakeResolver final : public Resolver {
   }
   std::vector<IpAddress> answers;
 };
+
+// The policy is asked at each attempt, not only when the name was resolved: who keeps an address
+// from before cannot dial it.
+TEST_F(DialerTest, EveryAttemptIsCheckedAgain) {
+  Listener listener;
+  const AddressPolicy narrow = policy({"127.0.0.1/32"});
+  dialer_ = make_guarded_dialer(*resolver_, narrow, clock_, &own_);
+  EXPECT_TRUE(dial("127.0.0.1", listener.port));
+  const auto other = dial("127.0.0.2", listener.port);
+  ASSERT_FALSE(other);
+  EXPECT_EQ(other.error().code, ErrorCode::kTargetNotAuthorized);
+  own_.add(ip("0.0.0.0"), listener.port);
+  EXPECT_FALSE(dial("127.0.0.1", listener.port));
+  own_.remove(ip("0.0.0.0"), listener.port);
+  own_.add(ip("::"), listener.port);
+  EXPECT_FALSE(dial("127.0.0.1", listener.port));
+  EXPECT_FALSE(dial("::ffff:127.0.0.1", listener.port));
+  own_.remove(ip("::"), listener.port);
+  EXPECT_TRUE(dial("127.0.0.1", listener.port));
+}
 
 TEST_F(DialerTest, OneBadAddressSpoilsTheName) {
   FakeResolver resolver;

@@ -12,6 +12,10 @@ TEST(Target, NormalForms) {
   for (const Good& one : std::initializer_list<Good>{
            {"example.org", "example.org"},
            {"  Example.ORG. ", "example.org"},
+           {"192.0.2.1.", "192.0.2.1"},  // WHATWG: the root's dot does not make it a name
+           {"https://127.0.0.1./", "127.0.0.1:443"},
+           {"https://%31%32%37.0.0.1/", "127.0.0.1:443"},
+           {"example\xE3\x80\x82org", "example.org"},  // ideographic full stop
            {"example.org:8443", "example.org:8443"},
            {"https://example.org", "example.org:443"},
            {"HTTPS://example.org:444/a?b#c", "example.org:444"},
@@ -64,6 +68,25 @@ TEST(Target, RefusalsSayWhatWouldBeRight) {
            {"0x7f.1", "is an unusual way to write an IPv4 address; write 127.0.0.1"},
            {"2130706433", "is an unusual way to write an IPv4 address; write 127.0.0.1"},
            {"0177.0.0.1", "is an unusual way to write an IPv4 address; write 127.0.0.1"},
+           {"017700000001", "is an unusual way to write an IPv4 address; write 127.0.0.1"},
+           {"0x7f000001", "is an unusual way to write an IPv4 address; write 127.0.0.1"},
+           {"0X7F.0.0.1", "is an unusual way to write an IPv4 address; write 127.0.0.1"},
+           {"127.1", "is an unusual way to write an IPv4 address; write 127.0.0.1"},
+           {"127.0.1", "is an unusual way to write an IPv4 address; write 127.0.0.1"},
+           {"0xA9FEA9FE", "is an unusual way to write an IPv4 address; write 169.254.169.254"},
+           {"https://0x7f.1/", "is an unusual way to write an IPv4 address; write 127.0.0.1"},
+           {"https://%30x7f.1/", "is an unusual way to write an IPv4 address; write 127.0.0.1"},
+           {"\xEF\xBC\x90\xEF\xBD\x98"
+            "7f.1",  // full-width "0x"
+            "is an unusual way to write an IPv4 address; write 127.0.0.1"},
+           {"4294967296",
+            "ends in a number but is not an IPv4 address of four parts from 0 to 255"},
+           {"https://[fe80::1%25eth0]/",
+            "must not have a zone (the part from % on) in its IPv6 address"},
+           {"fe80::1%eth0", "must not have a zone (the part from % on) in its IPv6 address"},
+           {"https://exam%00ple.org/",
+            "has a space or control character, which no host name may have"},
+           {"https://exam%2Fple.org/", "has the character '/' that no host name may have"},
            {"1.2.3.4.5", "ends in a number but is not an IPv4 address of four parts from 0 to 255"},
            {"256.0.0.1", "ends in a number but is not an IPv4 address of four parts from 0 to 255"},
            {"[fe80::1%eth0]:22", "must not have a zone (the part from % on) in its IPv6 address"},
@@ -83,6 +106,39 @@ TEST(Target, RefusalsSayWhatWouldBeRight) {
   EXPECT_FALSE(parse_target(std::string(3000, 'a')));
   EXPECT_FALSE(parse_target(std::string(64, 'a') + ".example"));
   EXPECT_FALSE(parse_target("xn--a.example"));  // not a valid A-label
+}
+
+TEST(Target, NamesOfOtherScriptsAreShownBothWays) {
+  EXPECT_EQ(display_host("xn--bcher-kva.example"),
+            "b\xC3\xBC"
+            "cher.example (xn--bcher-kva.example)");
+  for (const char* same : {"example.org", "192.0.2.1", "2001:db8::1", "xn--a.example", ""}) {
+    EXPECT_EQ(display_host(same), same);
+  }
+}
+
+TEST(Cidr, HostsOfABlock) {
+  struct Case {
+    std::string_view block, first;
+    std::uint64_t count;
+  };
+  for (const Case& one :
+       std::initializer_list<Case>{{"192.0.2.0/24", "192.0.2.1", 254},
+                                   {"192.0.2.0/30", "192.0.2.1", 2},
+                                   {"192.0.2.0/31", "192.0.2.0", 2},  // RFC 3021
+                                   {"192.0.2.7/32", "192.0.2.7", 1},
+                                   {"10.0.0.0/8", "10.0.0.1", (1ULL << 24U) - 2},
+                                   {"0.0.0.0/0", "0.0.0.1", (1ULL << 32U) - 2},
+                                   {"2001:db8::/127", "2001:db8::", 2},  // RFC 6164
+                                   {"2001:db8::1/128", "2001:db8::1", 1},
+                                   {"2001:db8::/120", "2001:db8::", 256},
+                                   {"2001:db8::/64", "2001:db8::", UINT64_MAX},
+                                   {"::/0", "::", UINT64_MAX}}) {
+    const BlockHosts hosts = hosts_of(*Cidr::parse(one.block));
+    EXPECT_EQ(hosts.first.to_string(), one.first) << one.block;
+    EXPECT_EQ(hosts.count, one.count) << one.block;
+  }
+  EXPECT_EQ(next_address(*IpAddress::parse("192.0.2.255")).to_string(), "192.0.3.0");
 }
 
 TEST(Ip, TextForms) {

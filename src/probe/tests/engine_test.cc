@@ -94,6 +94,7 @@ EngineLimits patient_limits() {
   limits.handshake = 5000ms;
   limits.target = 30000ms;
   limits.connects_per_host_per_second = 200;
+  limits.connect_burst_per_host = 200;
   return limits;
 }
 
@@ -267,6 +268,7 @@ TEST(Engine, ManyEndpointsStayWithinTheLimits) {
   EngineLimits limits = patient_limits();
   limits.probes_per_host = 3;
   limits.connects_per_host_per_second = 10000;
+  limits.connect_burst_per_host = 10000;
   test::Harness harness(limits);
   std::vector<PlannedEndpoint> endpoints(60, {"127.0.0.1", server.port(), "tls"});
   const auto all = harness.run(endpoints, Profile::kQuick);
@@ -308,6 +310,7 @@ TEST(Engine, ScansOnSeveralExecutorsShareTheLimits) {
   });
   EngineLimits limits = patient_limits();
   limits.connects_per_host_per_second = 10000;
+  limits.connect_burst_per_host = 10000;
   test::Harness harness(limits);
   std::vector<std::thread> threads;
   std::atomic<int> done{0};
@@ -322,7 +325,7 @@ TEST(Engine, ScansOnSeveralExecutorsShareTheLimits) {
 }
 
 TEST(RateLimit, BurstThenEvenPace) {
-  RateLimit rate(10);
+  RateLimit rate(10, 10);
   const SteadyTime now = SteadyTime{} + 1h;
   for (int i = 0; i < 10; ++i) EXPECT_EQ(rate.reserve("a", now), now) << i;
   EXPECT_EQ(rate.reserve("a", now), now + 100ms);
@@ -345,13 +348,61 @@ TEST(Plan, ExpandsInOrderWithoutDuplicates) {
                                          "2001:db8::1 22"));
 }
 
+TEST(RateLimit, AWholeProfilePassesAtOnceThenTheRateHolds) {
+  const EngineLimits limits;
+  RateLimit rate(limits.connects_per_host_per_second, limits.connect_burst_per_host);
+  const SteadyTime now = SteadyTime{} + 1h;
+  for (int i = 0; i < 12; ++i) EXPECT_EQ(rate.reserve("a", now), now) << i;
+  SteadyTime last = now;
+  for (int i = 0; i < 100; ++i) last = rate.reserve("a", now);
+  EXPECT_EQ(last, now + 50ms * (112 - limits.connect_burst_per_host));
+}
+
+TEST(Plan, ARefusalSaysHowManyAndWhose) {
+  PlanRequest request;
+  request.targets = {target("example.org"), target("10.0.0.0/8")};
+  EXPECT_EQ(plan(request).error().fields.at(0).detail,
+            "must come to at most 10,000 endpoints (hosts times ports), not 16,777,215; 10.0.0.0/8 "
+            "alone brings 16,777,214");
+  request.targets = {target("2001:db8::/64")};
+  EXPECT_EQ(plan(request).error().fields.at(0).detail,
+            "must come to at most 10,000 endpoints (hosts times ports), not more than 10^19");
+  request.targets = {target("192.0.2.0/24")};
+  request.ports = std::vector<std::uint16_t>(50);
+  for (std::size_t i = 0; i < 50; ++i) request.ports[i] = static_cast<std::uint16_t>(1000 + i);
+  EXPECT_EQ(plan(request).error().fields.at(0).detail,
+            "must come to at most 10,000 endpoints (hosts times ports), not 12,700");
+  request.ports = {};
+  request.endpoints_max = 254;
+  EXPECT_EQ(plan(request)->size(), 254u);
+  request.endpoints_max = 253;
+  EXPECT_FALSE(plan(request));
+}
+
+TEST(Plan, SmallBlocksOfBothFamilies) {
+  const auto hosts = [](std::string_view text) {
+    PlanRequest request;
+    request.targets = {target(text)};
+    std::string out;
+    const auto planned = plan(request);
+    for (const auto& one : *planned) out += one.host + " ";
+    return out;
+  };
+  EXPECT_EQ(hosts("192.0.2.0/31"), "192.0.2.0 192.0.2.1 ");
+  EXPECT_EQ(hosts("192.0.2.9/32"), "192.0.2.9 ");
+  EXPECT_EQ(hosts("192.0.2.8/30"), "192.0.2.9 192.0.2.10 ");
+  EXPECT_EQ(hosts("2001:db8::2/127"), "2001:db8::2 2001:db8::3 ");
+  EXPECT_EQ(hosts("2001:db8::2/128"), "2001:db8::2 ");
+  EXPECT_EQ(hosts("255.255.255.254/31"), "255.255.255.254 255.255.255.255 ");
+}
+
 TEST(Plan, PortsKindsAndBounds) {
   PlanRequest request;
   request.targets = {target("a.example"), target("b.example:8443")};
   request.ports = {443, 22};
   request.kinds = {"tls", "ssh"};
   EXPECT_EQ(plan(request)->size(), 6u);
-  request.kinds = {"ftp"};
+  request.kinds = {"gopher"};
   EXPECT_EQ(plan(request).error().fields.at(0).field, "kinds");
   request.kinds = {};
   request.targets = {target("10.0.0.0/8")};

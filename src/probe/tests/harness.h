@@ -14,7 +14,9 @@ namespace carnet::probe::test {
 
 class Harness {
  public:
-  explicit Harness(EngineLimits limits = {}) : engine_(*dialer_, clock_, random_, limits) {}
+  explicit Harness(EngineLimits limits = {},
+                   std::unique_ptr<net::Resolver> resolver = net::make_system_resolver())
+      : resolver_(std::move(resolver)), engine_(*dialer_, clock_, random_, limits) {}
 
   std::vector<inventory::Endpoint> run(std::vector<PlannedEndpoint> endpoints,
                                        inventory::Profile profile) {
@@ -45,7 +47,7 @@ class Harness {
  private:
   SystemClock clock_;
   SystemRandom random_;
-  std::unique_ptr<net::Resolver> resolver_ = net::make_system_resolver();
+  std::unique_ptr<net::Resolver> resolver_;
   net::AddressPolicy policy_{net::AddressPolicy::special_purpose_ranges(),
                              {*net::Cidr::parse("127.0.0.0/8"), *net::Cidr::parse("::1/128")}};
   std::unique_ptr<net::Dialer> dialer_ = net::make_guarded_dialer(*resolver_, policy_, clock_);

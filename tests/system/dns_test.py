@@ -1,0 +1,180 @@
+#!/usr/bin/env python3
+"""The real program behind name servers that lie, rebind and break; and its limits as settings.
+
+    dns_test.py CARNET
+"""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import unittest
+
+from harness import Service, TlsServer, call, can_connect, init, wait_until
+from name_server import A, NXDOMAIN, SERVFAIL, NameServer, address, alias
+
+CARNET = ""
+
+
+def scan(*arguments, env=None):
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("CARNET_")}
+    done = subprocess.run([CARNET, "scan", "--format", "json", "-q", *arguments], capture_output=True, text=True, timeout=60,
+                          env={**environment, **(env or {})})
+    done.endpoints = json.loads(done.stdout)["endpoints"] if done.stdout.startswith("{") else []
+    return done
+
+
+class Trap:
+    """A listener that counts who comes; where a rebind would have led."""
+
+    def __init__(self, host, port=0):
+        self.socket = socket.create_server((host, port))
+        self.socket.settimeout(0.05)
+        self.port, self.visitors, self.stopping = self.socket.getsockname()[1], 0, threading.Event()
+        self.thread = threading.Thread(target=self._serve)
+        self.thread.start()
+
+    def _serve(self):
+        while not self.stopping.is_set():
+            try:
+                self.socket.accept()[0].close()
+                self.visitors += 1
+            except TimeoutError:
+                pass
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stopping.set()
+        self.thread.join()
+        self.socket.close()
+
+
+class Dns(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory(prefix="carnet-dns-")
+        self.addCleanup(folder.cleanup)
+        self.folder = folder.name
+
+    def test_a_name_is_looked_at_where_its_server_says(self):
+        with TlsServer(self.folder) as tls, NameServer(
+                lambda name, kind: [alias(name, "www.example"), address("www.example", "127.0.0.1")]) as dns:
+            done = scan(f"shop.example:{tls.port}", "--dns-server", dns.at, "--allow-targets", "127.0.0.1/32")
+            self.assertEqual(done.returncode, 0, done.stderr)
+            endpoint = done.endpoints[0]
+            self.assertEqual((endpoint["host"], endpoint["address"]), ("shop.example", "127.0.0.1"))
+            self.assertEqual(endpoint["tls"]["serverName"], "shop.example")
+            done = scan(f"shop.example:{tls.port}", "--allow-targets", "127.0.0.1/32", env={"CARNET_DNS_SERVER": dns.at})
+            self.assertEqual(done.returncode, 0, done.stderr)
+
+    def test_a_rebind_during_the_scan_reaches_nothing(self):
+        with TlsServer(self.folder) as tls, Trap("127.0.0.2", tls.port) as trap:
+            turn = iter(["127.0.0.1"])
+            answer = lambda name, kind: [address(name, next(turn, "127.0.0.2"))] if kind == A else []
+            with NameServer(answer) as dns:
+                arguments = (f"rebind.example:{tls.port}", "--dns-server", dns.at, "--allow-targets", "127.0.0.1/32")
+                done = scan(*arguments)
+                self.assertTrue(done.endpoints[0]["reached"], done.stderr)
+                self.assertGreater(done.endpoints[0]["connections"], 3)
+                self.assertEqual(dns.count("rebind.example", A), 1)
+                done = scan(*arguments)
+                self.assertEqual(done.returncode, 3)
+                self.assertIn("rebind.example has the address 127.0.0.2", done.endpoints[0]["reason"])
+            self.assertEqual(trap.visitors, 0)
+
+    def test_one_private_address_among_public_ones_and_every_road_to_loopback(self):
+        with Trap("127.0.0.1") as trap:
+            for bad in ("127.0.0.1", "::1", "::ffff:127.0.0.1", "64:ff9b::7f00:1", "2002:7f00:1::", "169.254.169.254", "0.0.0.0"):
+                answer = lambda name, kind, bad=bad: [address(name, "192.88.98.1"), address(name, bad)]
+                with NameServer(answer) as dns:
+                    done = scan(f"mixed.example:{trap.port}", "--dns-server", dns.at)
+                    self.assertEqual(done.returncode, 3, bad)
+                    self.assertIn("--allow-targets", done.endpoints[0]["reason"])
+                    self.assertEqual(done.endpoints[0]["connections"], 0)
+            self.assertEqual(trap.visitors, 0)
+
+    def test_broken_name_servers_are_told_apart(self):
+        answers = {"nx.example": NXDOMAIN, "broken.example": SERVFAIL, "empty.example": [], "silent.example": None,
+                   "loop.example": [alias("loop.example", "loop2.example"), alias("loop2.example", "loop.example")]}
+        with NameServer(lambda name, kind: answers[name]) as dns:
+            done = scan(*answers, "--dns-server", dns.at, "--connect-timeout-ms", "200", "--handshake-timeout-ms", "300")
+            reasons = {e["host"]: e["reason"] for e in done.endpoints}
+            self.assertRegex(reasons.pop("broken.example"), "failed on this name$")
+            self.assertEqual(reasons, {
+                "nx.example": "no such name",
+                "empty.example": "the name has no address", "loop.example": "the name has no address",
+                "silent.example": "the name server did not answer in time"})
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+            taken.bind(("127.0.0.1", 0))
+            gone = taken.getsockname()[1]
+        done = scan("www.example", "--dns-server", f"127.0.0.1:{gone}")
+        self.assertEqual(done.returncode, 3)
+        self.assertIn("the name server could not be reached", done.endpoints[0]["reason"])
+
+    def test_the_service_asks_it_too_and_never_looks_at_itself(self):
+        data = f"{self.folder}/data"
+        keys = init(CARNET, data)
+        with NameServer(lambda name, kind: [address(name, "127.0.0.1")]) as dns, \
+                TlsServer(self.folder) as tls, \
+                Service(CARNET, data, "--dns-server", dns.at, "--authorize-any-target") as service:
+            own = service.url.rsplit(":", 1)[1]
+            body = {"targets": [f"me.example:{own}", f"other.example:{tls.port}"]}
+            started = call("POST", service.url + "/pqc/scan", keys["operator"], body).json()
+            result = wait_until(lambda: (lambda a: a if a["status"] != "running" else None)(
+                call("GET", f"{service.url}/pqc/scan/{started['scanId']}", keys["operator"]).json()), 60, "the scan")
+            by_host = {e["host"]: e for e in result["endpoints"]}
+            self.assertIn("is this server itself", by_host["me.example"]["reason"])
+            self.assertTrue(by_host["other.example"]["reached"])
+
+    def test_dnsmasq(self):
+        dnsmasq = shutil.which("dnsmasq", path=os.environ["PATH"] + ":/usr/sbin")
+        if dnsmasq is None:
+            self.skipTest("dnsmasq is not installed")
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        server = subprocess.Popen(
+            [dnsmasq, "--keep-in-foreground", "--conf-file=/dev/null", "--no-resolv", "--no-hosts", "--bind-interfaces", "--user=",
+             "--listen-address=127.0.0.1", f"--port={port}", f"--pid-file={self.folder}/pid", "--local=/example/",
+             "--host-record=two.example,127.0.0.1,::1", "--cname=alias.example,two.example",
+             *(f"--host-record=many.example,127.9.{i // 200}.{i % 200 + 1}" for i in range(300))],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            wait_until(lambda: can_connect(port), 10, "dnsmasq")
+            with TlsServer(self.folder) as tls:
+                common = ("--dns-server", f"127.0.0.1:{port}", "--allow-targets", "127.0.0.0/8,::1")
+                done = scan(f"alias.example:{tls.port}", *common)
+                self.assertEqual((done.returncode, done.endpoints[0]["address"]), (0, "127.0.0.1"), done.stderr)
+                # Longer than a datagram: dnsmasq cuts it short, the program asks again over TCP.
+                done = scan(f"many.example:{tls.port}", *common)
+                self.assertTrue("127.9.0." in done.endpoints[0]["reason"] or done.endpoints[0]["reached"], done.endpoints)
+                self.assertEqual(scan(f"none.example:{tls.port}", *common).endpoints[0]["reason"], "no such name")
+        finally:
+            server.terminate()
+            server.wait()
+
+    def test_limits_are_settings(self):
+        for flag, value, words in (("--dns-server", "dns.example", "must be an address"), ("--probes-per-host", "0", "from 1 to"),
+                                   ("--target-timeout-ms", "x", "whole number"), ("--answer-bytes", "1", "from 16384")):
+            done = scan("127.0.0.1", flag, value)
+            self.assertEqual(done.returncode, 2)
+            self.assertIn(words, done.stderr)
+        done = scan("192.0.2.0/29", "--endpoints-per-scan", "5")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("at most 5 endpoints (hosts times ports), not 6", done.stderr)
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            done = scan(f"127.0.0.1:{silent.getsockname()[1]}", "--kinds", "tls", "--handshake-timeout-ms", "150",
+                        "--target-timeout-ms", "400")
+            self.assertEqual(done.returncode, 3)
+            self.assertIn("timed out after", done.endpoints[0]["reason"])
+            self.assertLess(done.endpoints[0]["durationMs"], 2000)
+
+
+if __name__ == "__main__":
+    CARNET = sys.argv.pop(1)
+    unittest.main(verbosity=2)
