@@ -78,7 +78,7 @@ def serve(carnet, data):
     started = time.monotonic()
     child = subprocess.Popen(
         [carnet, "serve", "--data", data, "--listen", "127.0.0.1:0", "--log-level", "error", "--public-rate-limit", "0",
-         "--rate-limit", "1000000"], stdout=subprocess.PIPE, text=True)
+         "--rate-limit", "1000000", "--links-per-scan", "0", "--links-per-tenant", "0"], stdout=subprocess.PIPE, text=True)
     line = child.stdout.readline()
     took_ms = (time.monotonic() - started) * 1000
     found = re.search(r"ready on (http://\S+)", line)
