@@ -143,6 +143,40 @@ class Cli(unittest.TestCase):
             self.says(run("scan", "--from", str(targets)), 0, target)
             self.says(run("scan", target, "-o", f"{self.folder}/no/such/folder"), 2, "cannot write")
 
+    def test_share(self):
+        keys = init(CARNET, self.data)
+        with Service(CARNET, self.data) as service:
+            scan = call("POST", service.url + "/pqc/scan", keys["operator"], {"scenarioId": "bank-tls-inventory", "useFixture": True}).json()["scanId"]
+            while call("GET", f"{service.url}/pqc/scan/{scan}", keys["operator"]).json()["status"] == "running":
+                pass
+            env = {"CARNET_URL": service.url, "CARNET_API_KEY": keys["operator"]}
+            self.says(run("share", "create", scan, "--url", service.url), 2, "--key-file", "CARNET_API_KEY")
+            self.says(run("share", "create", "scan/../x", env=env), 2, "SCAN_ID")
+            self.says(run("share", "create", scan, "--max-views", "0", env=env), 1, "maxViews")
+            made = run("share", "create", scan, "--recipient", "Audit\x1b[31m", "--generate-passcode", "--max-views", "2", env=env)
+            self.says(made, 1, "recipient")  # a control character
+            made = run("share", "create", scan, "--recipient", "Audit Ltd", "--generate-passcode", "--max-views", "2", env=env)
+            self.says(made, 0, "/r/cnt_s_", "passcode", "valid until", "carnet share revoke share_")
+            url = made.stdout.splitlines()[0]
+            passcode = re.search(r"passcode +(\S+)", made.stdout).group(1)
+            opened = call("POST", url + "/open", None, {"passcode": passcode}).json()
+            self.assertEqual(opened["viewsLeft"], 1)
+            listed = run("share", "list", scan, env=env)
+            self.says(listed, 0, "active", "1 of 2", "Audit Ltd")
+            share = re.search(r"share_\w+", listed.stdout).group()
+            self.says(run("share", "views", share, env=env), 0, "opened")
+            self.assertEqual(json.loads(run("share", "views", share, "--json", env=env).stdout)["views"][-1]["outcome"], "opened")
+            pathlib.Path(f"{self.folder}/key").write_text(keys["operator"] + "\n")
+            by_file = ("--key-file", f"{self.folder}/key", "--url", service.url)
+            self.says(run("share", "revoke", share, *by_file), 0, "revoked")
+            self.says(run("share", "list", *by_file), 0, "revoked")
+            pathlib.Path(f"{self.folder}/passcode").write_text("from a file\nsecond line\n")
+            made = run("share", "create", scan, "--passcode-file", f"{self.folder}/passcode", "--json", *by_file)
+            opened = call("POST", json.loads(made.stdout)["url"] + "/open", None, {"passcode": "from a file"})
+            self.assertEqual(opened.status, 200)
+            self.says(run("share", "list", "--url", service.url, "--key", keys["viewer"]), 1, "operator")
+        self.says(run("share", "list", env=env), 3, "cannot reach")
+
     def test_admin(self):
         init(CARNET, self.data)
         with Service(CARNET, self.data) as service:
