@@ -11,7 +11,7 @@ namespace carnet::probe {
 namespace {
 
 constexpr std::size_t kGreetingLookMax = 2048;
-constexpr std::size_t kTextShownMax = 60;
+constexpr std::size_t kTextShownMax = 60;  // limit: internal
 
 Greeting is(std::vector<Protocol> candidates) {
   return {Greeting::Kind::kProtocols, std::move(candidates), {}};
@@ -38,7 +38,7 @@ std::vector<Protocol> protocols_of_code(std::string_view code, std::string_view 
   if (code == "220" || code == "120") {
     if (says("lmtp")) return {Protocol::kLmtp};
     if (says("ftp")) return {Protocol::kFtp, Protocol::kSmtp};
-    return {Protocol::kSmtp, Protocol::kFtp};
+    return {Protocol::kSmtp, Protocol::kLmtp, Protocol::kFtp};
   }
   if (code == "400" || code == "502") return {Protocol::kNntp};
   if (code == "421" || code == "554") {
@@ -53,7 +53,8 @@ std::vector<Protocol> protocols_of_line(std::string_view line) {
     return {Protocol::kImap};
   }
   if (line.starts_with("+OK") || line.starts_with("-ERR")) return {Protocol::kPop3};
-  if (line.starts_with("\"IMPLEMENTATION\"") || line.starts_with("\"SIEVE\"")) {
+  if (line.starts_with("\"IMPLEMENTATION\"") || line.starts_with("\"SIEVE\"") ||
+      line.starts_with("BYE ")) {
     return {Protocol::kSieve};
   }
   const bool code = line.size() >= 3 && std::all_of(line.begin(), line.begin() + 3,
@@ -90,7 +91,17 @@ std::optional<Greeting> classify_greeting(std::span<const std::uint8_t> data, bo
   return Greeting{Greeting::Kind::kUnknown, {}, printable_cut(first, kTextShownMax)};
 }
 
-Task<Greeting> listen_first(Wire& wire, std::chrono::milliseconds wait) {
+std::vector<Protocol> protocols_of_answer(std::span<const std::uint8_t> data) {
+  constexpr std::uint8_t kBerSequence = 0x30;
+  if (!data.empty() && data.front() == '<') return {Protocol::kXmppClient, Protocol::kXmppServer};
+  if (!data.empty() && data.front() == kBerSequence) return {Protocol::kLdap};
+  const auto greeting = classify_greeting(data, true);
+  if (greeting && greeting->kind == Greeting::Kind::kProtocols) return greeting->candidates;
+  return {Protocol::kPostgresql, Protocol::kLdap, Protocol::kXmppClient, Protocol::kXmppServer};
+}
+
+Task<Greeting> listen_first(Wire& wire, std::chrono::milliseconds wait,
+                            std::shared_ptr<Bytes> heard_later) {
   auto channel = co_await wire.open();
   if (!channel) co_return Greeting{Greeting::Kind::kClosed, {}, {}};
   const SteadyTime until = std::min(wire.services().clock.steady_now() + wait, channel->deadline);
@@ -105,7 +116,8 @@ Task<Greeting> listen_first(Wire& wire, std::chrono::milliseconds wait) {
     const bool time_is_up = wire.services().clock.steady_now() >= until;
     const bool closed = ended && !time_is_up;
     if (closed && heard.empty()) co_return Greeting{Greeting::Kind::kClosed, {}, {}};
-    channel->connection = replaying(std::move(channel->connection), std::move(heard));
+    auto whole = replaying(std::move(channel->connection), std::move(heard));
+    channel->connection = remembering(std::move(whole), std::move(heard_later));
     wire.put_back(std::move(*channel));
     co_return *greeting;
   }

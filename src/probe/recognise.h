@@ -3,11 +3,13 @@
 // belongs to one endpoint's coroutine. Bound: 2 KiB are looked at.
 
 #include <chrono>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "base/encoding.h"
 #include "base/task.h"
 #include "probe/protocols.h"
 #include "probe/wire.h"
@@ -32,8 +34,15 @@ struct Greeting {
 [[nodiscard]] std::optional<Greeting> classify_greeting(std::span<const std::uint8_t> data,
                                                         bool complete);
 
+// What a server that was sent a ClientHello and is not TLS can be, by the first words of its
+// answer: a greeting that came late, or a protocol's way to say that it did not understand. The
+// likeliest first; for want of hints every protocol whose server waits for its client.
+[[nodiscard]] std::vector<Protocol> protocols_of_answer(std::span<const std::uint8_t> data);
+
 // Opens a connection and listens for at most `wait`. Unless it was closed, the connection goes back
-// to the wire with what was read: the next open() of the wire begins with it.
-[[nodiscard]] Task<Greeting> listen_first(Wire& wire, std::chrono::milliseconds wait);
+// to the wire with what was read: the next open() of the wire begins with it. What is read from it
+// later is added to `heard_later`.
+[[nodiscard]] Task<Greeting> listen_first(Wire& wire, std::chrono::milliseconds wait,
+                                          std::shared_ptr<Bytes> heard_later);
 
 }  // namespace carnet::probe

@@ -10,7 +10,7 @@ namespace {
 constexpr std::size_t kDialogueBytesMax = 64 * 1024;
 constexpr int kUnitsMax = 512;
 constexpr std::size_t kGreetingBytesMax = 200;
-constexpr std::size_t kAnswerTextMax = 120;
+constexpr std::size_t kAnswerTextMax = 120;  // limit: internal
 
 }  // namespace
 

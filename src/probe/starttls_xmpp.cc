@@ -42,7 +42,7 @@ Tag read_tag(std::string_view inner) {
 
 class XmppDialogue final : public StarttlsDialogue {
  public:
-  XmppDialogue(std::string_view domain, bool between_servers) {
+  XmppDialogue(std::string_view domain, bool between_servers) : between_servers_(between_servers) {
     send("<?xml version='1.0'?><stream:stream xmlns='jabber:");
     send(between_servers ? "server" : "client");
     send("' xmlns:stream='http://etherx.jabber.org/streams' to='");
@@ -111,6 +111,10 @@ class XmppDialogue final : public StarttlsDialogue {
 
   void take_stream(const Tag& tag) {
     if (tag.name != "stream" || tag.closing) return fail("the server does not open a stream");
+    // Some ports are for one kind of stream and still answer the other.
+    const bool other = tag.inner.find(between_servers_ ? "jabber:client" : "jabber:server") !=
+                       std::string_view::npos;
+    if (other) return fail("its streams are for the other kind of peer");
     recognise();
     step_ = Step::kFeatures;
   }
@@ -139,7 +143,6 @@ class XmppDialogue final : public StarttlsDialogue {
 
   // The first element inside <stream:error> names the condition.
   void take_error(const Tag& tag) {
-    recognise();
     const std::string condition = printable_cut(tag.name, 60);
     if (condition == "host-unknown" || condition == "improper-addressing") {
       return fail("the server does not serve the domain that was asked for (" + condition + ")");
@@ -147,6 +150,7 @@ class XmppDialogue final : public StarttlsDialogue {
     fail("the server ends the stream with the error " + condition);
   }
 
+  const bool between_servers_;
   Step step_ = Step::kStream;
   bool listed_ = false;
   bool in_error_ = false;

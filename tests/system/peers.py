@@ -8,7 +8,9 @@ import pwd
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
+import threading
 
 import harness
 
@@ -169,6 +171,14 @@ default_internal_user = {inside}
 default_internal_group = {group_of(inside)}
 default_login_user = {login}
 mail_location = maildir:{home}/mail
+passdb {{
+  driver = static
+  args = nopassword=y
+}}
+userdb {{
+  driver = static
+  args = uid={os.getuid()} gid={os.getgid()} home={home}
+}}
 service anvil {{
   {chroot}
 }}
@@ -315,3 +325,57 @@ def postgresql(folder, certificate, tls=True):
         keys = ["-c", "ssl=on", "-c", f"ssl_cert_file={certificate.crt}", "-c", "ssl_key_file=server.key"]
     return Peer(name, home, [f"{programs}/postgres", "-D", data, "-p", str(port), "-h", "127.0.0.1", "-k", home, "-F", *keys],
                 {"postgresql": port}, **options)
+
+
+class ScriptedNntp:
+    """NNTP's STARTTLS as RFC 4642 has it, in front of Python's own TLS. Debian's inn2 cannot be installed on a machine without a
+    domain name, so this one server is no program of somebody else's."""
+
+    name = "nntp"
+
+    def __init__(self, _folder, certificate):
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.context.minimum_version = ssl.TLSVersion.TLSv1_2
+        self.context.load_cert_chain(certificate.crt, certificate.key)
+        self.listener = socket.create_server(("127.0.0.1", 0), backlog=64)
+        self.ports = {"nntp": self.listener.getsockname()[1]}
+        self.thread = threading.Thread(target=self.accept)
+        self.thread.start()
+
+    @property
+    def port(self):
+        return self.ports["nntp"]
+
+    def accept(self):
+        while True:
+            try:
+                peer, _ = self.listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self.serve, args=(peer,), daemon=True).start()
+
+    def serve(self, peer):
+        peer.settimeout(20)
+        lines = {b"CAPABILITIES": b"101 list follows\r\nVERSION 2\r\nREADER\r\nSTARTTLS\r\n.\r\n", b"STARTTLS": b"382 continue\r\n"}
+        try:
+            with peer:
+                peer.sendall(b"200 scripted news\r\n")
+                file = peer.makefile("rb", buffering=0)
+                while line := file.readline(512):
+                    command = line.strip().upper()
+                    peer.sendall(lines.get(command, b"500 what?\r\n"))
+                    if command == b"STARTTLS":
+                        with self.context.wrap_socket(peer, server_side=True) as inside:
+                            inside.recv(1)
+                        return
+        except OSError:
+            return  # a probe that leaves in the middle of a handshake is what this server is for
+
+    def stop(self):
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+        self.thread.join()
+
+
+def nntp(folder, certificate):
+    return ScriptedNntp(folder, certificate)

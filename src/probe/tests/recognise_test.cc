@@ -46,8 +46,8 @@ TEST(Greeting, IsNamed) {
       {"", "silent"},
       {"SSH-2.0-x\r\n", "ssh"},
       {"welcome\r\nSSH-2.0-x\r\n", "ssh"},
-      {"220 mail ESMTP\r\n", "smtp ftp"},
-      {"220-mail ESMTP\r\n", "smtp ftp"},
+      {"220 mail ESMTP\r\n", "smtp lmtp ftp"},
+      {"220-mail ESMTP\r\n", "smtp lmtp ftp"},
       {"220 LMTP here\r\n", "lmtp"},
       {"220 (vsFTPd 3.0.3)\r\n", "ftp smtp"},
       {"554 no\r\n", "smtp"},
@@ -62,7 +62,7 @@ TEST(Greeting, IsNamed) {
       {"2200 x\r\n", "unknown: 2200 x?"},
       {"hello\r\n", "unknown: hello?"},
       {"\xff\xfd\x18", "unknown: ???"},
-      {"220", "smtp ftp"},
+      {"220", "smtp lmtp ftp"},
   };
   for (const auto& [text, expected] : cases) {
     const auto greeting = classify_greeting(as_bytes(text), true);
@@ -74,6 +74,20 @@ TEST(Greeting, IsNamed) {
       if (early) EXPECT_EQ(name_of(*early), expected) << text.substr(0, length);
     }
   }
+}
+
+TEST(Greeting, AnswersToAClientHello) {
+  const auto names = [](std::string_view text) {
+    Greeting wrapped;
+    wrapped.kind = Greeting::Kind::kProtocols;
+    wrapped.candidates = protocols_of_answer(as_bytes(text));
+    return name_of(wrapped);
+  };
+  EXPECT_EQ(names("<?xml version='1.0'?>"), "xmpp xmpp-server");
+  EXPECT_EQ(names("0\x0c"), "ldap");
+  EXPECT_EQ(names("* OK late\r\n"), "imap");
+  EXPECT_EQ(names(""), "postgresql ldap xmpp xmpp-server");
+  EXPECT_EQ(names("what?"), "postgresql ldap xmpp xmpp-server");
 }
 
 TEST(Greeting, EndlessTextIsUnknown) {
@@ -246,6 +260,21 @@ TEST(Recognition, SilentServiceEndsWithAReasonWithinItsTime) {
   EXPECT_THAT(endpoint.unreached_reason,
               StartsWith("connected, but the service was not recognised: it does not greet"));
   EXPECT_LT(endpoint.duration_ms, 6000);
+}
+
+TEST(Recognition, LateGreetingIsHeard) {
+  ScriptedServer late([](int fd) {
+    std::this_thread::sleep_for(500ms);  // its lateness is what is tested
+    send_text(fd, "* OK late\r\n");
+    if (receive(fd).empty()) return;
+    send_text(fd, "* CAPABILITY IMAP4rev1\r\na1 OK done\r\n");
+    test::wait_for_close(fd);
+  });
+  test::Harness harness(patient());
+  const auto endpoint = harness.one(late.port(), "");
+  EXPECT_EQ(endpoint.protocol, "imap") << endpoint.unreached_reason;
+  EXPECT_EQ(endpoint.recognised_by, "greeting");
+  EXPECT_EQ(endpoint.starttls->state, "not-offered");
 }
 
 TEST(Recognition, PlainHttpIsNamed) {
