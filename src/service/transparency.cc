@@ -38,12 +38,13 @@ tl::unexpected<Error> bad(std::string_view field, std::string_view code, std::st
   return errors.take();
 }
 
-// What may be asked of a log of this size.
+// What may be asked of a log of this size. A query parameter has no JSON pointer.
 tl::unexpected<Error> bad_size(std::string_view field, std::uint64_t min, std::uint64_t max) {
-  if (min > max)
-    return bad(field, "out_of_range",
-               fmt::format("must be {} or more, and the log has {} entries", min, max));
-  return bad(field, "out_of_range", fmt::format("must be a whole number from {} to {}", min, max));
+  const std::string detail =
+      min > max ? fmt::format("must be {} or more, and the log has {} entries", min, max)
+                : fmt::format("must be a whole number from {} to {}", min, max);
+  return make_validation_error({FieldError{
+      .field = std::string(field), .pointer = "", .code = "out_of_range", .detail = detail}});
 }
 
 evidence::TileReader tiles_of(Connection& connection) {
