@@ -12,6 +12,16 @@ constexpr auto kServerFirstWait = std::chrono::milliseconds(300);
 // For a protocol that is only guessed at.
 constexpr auto kGuessPatience = std::chrono::milliseconds(1000);
 
+// Whom to ask for. An XMPP server's host often has a name below the domain that it serves.
+std::vector<std::string> domains_of(const ProtocolRow& row, const std::string& host) {
+  std::vector<std::string> out{host};
+  const bool xmpp = row.protocol == Protocol::kXmppClient || row.protocol == Protocol::kXmppServer;
+  const auto dot = host.find('.');
+  const bool has_parent = dot != std::string::npos && host.find('.', dot + 1) != std::string::npos;
+  if (xmpp && has_parent && !net::IpAddress::parse(host)) out.push_back(host.substr(dot + 1));
+  return out;
+}
+
 }  // namespace
 
 EndpointProbe::EndpointProbe(const Services& services, TlsTools tools, inventory::Profile profile,
@@ -182,12 +192,24 @@ Task<bool> EndpointProbe::try_tls(std::string name, std::string how) {
 }
 
 Task<bool> EndpointProbe::try_upgrade(const ProtocolRow& row, std::string how) {
+  const auto domains = domains_of(row, wire_.host());
+  for (const std::string& domain : domains) {
+    const bool last = &domain == &domains.back();
+    const auto done = co_await try_upgrade_for(row, how, domain, last);
+    if (done) co_return *done;
+  }
+  co_return false;
+}
+
+Task<std::optional<bool>> EndpointProbe::try_upgrade_for(const ProtocolRow& row, std::string how,
+                                                         std::string domain, bool last) {
   std::optional<std::chrono::milliseconds> patience;
   if (how == "answer") patience = kGuessPatience;
-  StarttlsPreamble preamble(row.protocol, wire_.host(), services_.clock, patience);
+  StarttlsPreamble preamble(row.protocol, std::move(domain), services_.clock, patience);
   wire_.set_preamble(&preamble);
   auto tls = co_await probe_tls(wire_, tools_, profile_);
   wire_.set_preamble(nullptr);
+  if (preamble.wrong_domain() && !last) co_return std::nullopt;
   if (!preamble.recognised()) {
     out_.unreached_reason =
         "connected, but no " + std::string(row.label) + " answer (" + preamble.failure() + ")";

@@ -10,6 +10,7 @@
 //   wait for their client, PostgreSQL, LDAP and XMPP ("answer").
 
 #include <chrono>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -48,6 +49,9 @@ class EndpointProbe {
   // `name` is what stands inside TLS: "tls" if nobody knows.
   Task<bool> try_tls(std::string name, std::string how);
   Task<bool> try_upgrade(const ProtocolRow& row, std::string how);
+  // nullopt: the server serves another domain, and there is a next one to try.
+  Task<std::optional<bool>> try_upgrade_for(const ProtocolRow& row, std::string how,
+                                            std::string domain, bool last);
   [[nodiscard]] std::string name_inside_tls() const;
 
   const Services& services_;

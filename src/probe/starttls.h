@@ -47,6 +47,8 @@ class StarttlsDialogue {
   [[nodiscard]] const std::string& greeting() const { return greeting_; }
   // Whether the server has said something that only a server of this protocol says.
   [[nodiscard]] bool recognised() const { return recognised_; }
+  // XMPP: whether it serves another domain than the one that was asked for.
+  [[nodiscard]] bool wrong_domain() const { return wrong_domain_; }
   // Bytes that came behind the go-ahead and before anything of TLS could.
   [[nodiscard]] std::size_t early_bytes() const { return early_bytes_; }
 
@@ -58,6 +60,7 @@ class StarttlsDialogue {
   void send(std::string_view text);
   void send(std::span<const std::uint8_t> data);
   void recognise() { recognised_ = true; }
+  void note_wrong_domain() { wrong_domain_ = true; }
   void greet(std::string_view line);
   void ready() { state_ = State::kReady; }
   // `farewell` is sent if the server still listens.
@@ -71,7 +74,7 @@ class StarttlsDialogue {
   Bytes buffer_, output_;
   State state_ = State::kTalking;
   std::string detail_, greeting_;
-  bool recognised_ = false;
+  bool recognised_ = false, wrong_domain_ = false;
   std::size_t taken_ = 0, early_bytes_ = 0;
   int units_ = 0;
 };

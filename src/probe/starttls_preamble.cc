@@ -67,6 +67,7 @@ Task<void> StarttlsPreamble::drop_early_bytes(net::Connection& connection) {
 
 void StarttlsPreamble::keep(const StarttlsDialogue& dialogue) {
   recognised_ |= dialogue.recognised();
+  wrong_domain_ |= dialogue.wrong_domain();
   if (greeting_.empty()) greeting_ = dialogue.greeting();
   early_bytes_ = std::max(early_bytes_, dialogue.early_bytes());
   if (best_ && weight(dialogue.state()) < weight(*best_)) return;

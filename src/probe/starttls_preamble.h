@@ -26,6 +26,7 @@ class StarttlsPreamble final : public Preamble {
 
   // Whether any dialogue showed that the server speaks this protocol.
   [[nodiscard]] bool recognised() const { return recognised_; }
+  [[nodiscard]] bool wrong_domain() const { return wrong_domain_; }
   // Why the last dialogue that did not reach the go-ahead ended.
   [[nodiscard]] const std::string& failure() const { return detail_; }
   // State, greeting and findings over all dialogues so far. One go-ahead is enough for "offered".
@@ -43,7 +44,7 @@ class StarttlsPreamble final : public Preamble {
   const std::optional<std::chrono::milliseconds> patience_;
   std::optional<StarttlsDialogue::State> best_;
   std::string detail_, greeting_;
-  bool recognised_ = false;
+  bool recognised_ = false, wrong_domain_ = false;
   bool looked_for_early_bytes_ = false;
   std::size_t early_bytes_ = 0;
 };

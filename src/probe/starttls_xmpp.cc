@@ -145,6 +145,7 @@ class XmppDialogue final : public StarttlsDialogue {
   void take_error(const Tag& tag) {
     const std::string condition = printable_cut(tag.name, 60);
     if (condition == "host-unknown" || condition == "improper-addressing") {
+      note_wrong_domain();
       return fail("the server does not serve the domain that was asked for (" + condition + ")");
     }
     fail("the server ends the stream with the error " + condition);

@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <mutex>
+
 #include "crypto/ecdh.h"
 #include "crypto/mlkem.h"
 #include "probe/ssh_findings.h"
@@ -194,7 +196,10 @@ class ScriptedSsh {
   explicit ScriptedSsh(std::string kex)
       : kex_(std::move(kex)), server_([this](int fd) { serve(fd); }) {}
   [[nodiscard]] std::uint16_t port() const { return server_.port(); }
-  [[nodiscard]] std::string client_banner() const { return client_banner_; }
+  [[nodiscard]] std::string client_banner() {
+    const std::lock_guard lock(mutex_);
+    return client_banner_;
+  }
   static Bytes host_key() {
     Bytes out;
     put_ssh_string(out, as_bytes("ssh-ed25519"));
@@ -222,7 +227,10 @@ class ScriptedSsh {
       if (data.empty()) return;
       reader.feed(data);
       while (auto packet = reader.next_packet()) {
-        client_banner_ = *reader.banner();
+        {
+          const std::lock_guard lock(mutex_);
+          client_banner_ = *reader.banner();
+        }
         if (packet->front() == kSshKexEcdhInit) answer(fd, *packet);
       }
     }
@@ -271,7 +279,8 @@ class ScriptedSsh {
   }
 
   const std::string kex_;
-  std::string client_banner_;
+  std::mutex mutex_;
+  std::string client_banner_;  // guarded by mutex_
   test::ScriptedServer server_;
 };
 
@@ -283,7 +292,7 @@ TEST(SshMlKem, SharesAreWellFormed) {
                                                         {"mlkem512-sha256", "pq"},
                                                         {"mlkem768-sha256", "pq"},
                                                         {"mlkem1024-sha384", "pq"}}) {
-    const ScriptedSsh server(kex);
+    ScriptedSsh server(kex);
     test::Harness harness(patient());
     const auto endpoint = harness.one(server.port(), "ssh");
     ASSERT_TRUE(endpoint.reached) << kex;
