@@ -233,7 +233,7 @@ TEST(Recognition, TlsFromTheFirstByteIsFoundBehindSilence) {
   EXPECT_FALSE(endpoint.starttls);
   // A mail server may be moved to any port too.
   EngineLimits limits = patient();
-  limits.handshake = 500ms;  // of which the wait for a greeting that does not come is one
+  limits.handshake = 1500ms;  // of which the wait for a greeting that does not come is one
   endpoint = test::Harness(limits).one(server.port(), "imap", Profile::kQuick);
   EXPECT_EQ(endpoint.protocol, "imap") << endpoint.unreached_reason;
   EXPECT_EQ(endpoint.recognised_by, "request");
