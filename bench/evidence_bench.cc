@@ -47,9 +47,11 @@ int measure(const std::string& folder, int assets, int runs) {
     failed |= !made;
     if (made) pdf = std::move(*made);
   });
-  const double json_ms = best_ms(runs, [&] { static_cast<void>(carnet::evidence::report_json(document)); });
+  const double json_ms =
+      best_ms(runs, [&] { static_cast<void>(carnet::evidence::report_json(document)); });
   const double cbom_ms = best_ms(runs, [&] { cbom = carnet::evidence::cbom_json(document); });
-  const double sarif_ms = best_ms(runs, [&] { static_cast<void>(carnet::evidence::sarif_json(document)); });
+  const double sarif_ms =
+      best_ms(runs, [&] { static_cast<void>(carnet::evidence::sarif_json(document)); });
   auto artifacts = carnet::evidence::artifacts_of(document);
   if (failed || !artifacts) return 1;
   std::string bundle;
@@ -60,9 +62,11 @@ int measure(const std::string& folder, int assets, int runs) {
   });
   const double read_ms =
       best_ms(runs, [&] { failed |= !carnet::evidence::read_bundle(bundle).has_value(); });
-  fmt::print("pdf_{0}_assets {1:.1f} ms\npdf_{0}_assets_size {2} bytes\n", assets, pdf_ms, pdf.size());
-  fmt::print("json_{0}_assets {1:.1f} ms\ncbom_{0}_assets {2:.1f} ms\nsarif_{0}_assets {3:.1f} ms\n",
-             assets, json_ms, cbom_ms, sarif_ms);
+  fmt::print("pdf_{0}_assets {1:.1f} ms\npdf_{0}_assets_size {2} bytes\n", assets, pdf_ms,
+             pdf.size());
+  fmt::print(
+      "json_{0}_assets {1:.1f} ms\ncbom_{0}_assets {2:.1f} ms\nsarif_{0}_assets {3:.1f} ms\n",
+      assets, json_ms, cbom_ms, sarif_ms);
   fmt::print("bundle_write_{0}_assets {1:.1f} ms\nbundle_read_{0}_assets {2:.1f} ms\n", assets,
              bundle_ms, read_ms);
   if (folder.empty()) return failed ? 1 : 0;

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <numbers>
 
+#include "evidence/pdf_catalog.h"
 #include "evidence/pdf_words.h"
 
 namespace carnet::evidence {
@@ -140,6 +141,8 @@ const PdfCanvas::Layout& PdfCanvas::layout(double width, std::string_view text,
   // Inter's contextual alternates turn the x of sntrup761x25519 into a multiplication sign.
   pango_attr_list_insert(attributes.get(),
                          pango_attr_font_features_new(style.tabular ? "calt=0, tnum=1" : "calt=0"));
+  // A hyphen that is not in a host name must not appear in it.
+  pango_attr_list_insert(attributes.get(), pango_attr_insert_hyphens_new(FALSE));
   std::string words = drawable(text);
   if (style.code) words = mark_code(words, attributes.get(), style.size);
   pango_layout_set_attributes(pango, attributes.get());
@@ -315,7 +318,7 @@ Result<std::string> PdfCanvas::finish() {
   for (const cairo_status_t status : {drawn, written})
     if (status != CAIRO_STATUS_SUCCESS)
       return make_internal(fmt::format("pdf: {}", cairo_status_to_string(status)));
-  return std::move(bytes_);
+  return complete_catalog(std::move(bytes_));
 }
 
 }  // namespace carnet::evidence

@@ -146,9 +146,10 @@ void PdfReport::algorithm_bars() {
     y_ += kHeight + 6;
   }
   if (left > 0)
-    paragraph(fmt::format("And {} more, each in the tables below.",
-                          counted(static_cast<long long>(left), "algorithm", "algorithms")),
-              kSoftText);
+    paragraph(
+        fmt::format("And {} more {}, in the tables below.", grouped(static_cast<long long>(left)),
+                    left == 1 ? "algorithm" : "algorithms"),
+        kSoftText);
 }
 
 // Which endpoints carry most of it. With a few endpoints the tables say it better.

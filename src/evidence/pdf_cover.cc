@@ -29,7 +29,7 @@ constexpr std::array<Band, 4> kBands{{
 }};
 
 constexpr std::size_t kFirstSteps = 3;
-constexpr double kBandHeight = 176;
+constexpr double kBandHeight = 148;
 
 constexpr TextStyle kWordmark{.face = Face::kSemiBold, .size = 9.5, .color = paint::kGold};
 constexpr TextStyle kTitle{
@@ -63,9 +63,9 @@ void PdfReport::cover() {
   static_cast<void>(canvas_.bookmark(0, "Summary", 0));
   cover_band();
   score_card();
-  tiles(352);
-  first_steps(442);
-  contents(kBottom - 26);
+  tiles(342);
+  first_steps(440);
+  contents(kBottom - 22);
 }
 
 void PdfReport::cover_band() {
@@ -94,7 +94,7 @@ void PdfReport::cover_band() {
 }
 
 void PdfReport::score_card() {
-  const Box card{kMargin, 196, kContentWidth, 140};
+  const Box card{kMargin, 170, kContentWidth, 154};
   canvas_.fill(card, paint::kPaper, 8);
   canvas_.outline(card, paint::kLine, 0.8, 8);
   const double x = card.x + 20, width = card.width - 40;
@@ -116,9 +116,12 @@ void PdfReport::score_card() {
   const double after = x + canvas_.width_of(number, score) + 8;
   canvas_.text(after, card.y + 43, 0, "of 100", kOutOf);
   pill(after, card.y + 24, 68, judgement_.band, band_color(judgement_.band));
-  const double column = x + 205;
-  canvas_.text(column, card.y + 18, card.x + card.width - 20 - column,
-               band != nullptr ? band->meaning : std::string_view(), kMeaning);
+  const double column = x + 205, room = card.x + card.width - 20 - column;
+  const double below =
+      card.y + 20 +
+      canvas_.text(column, card.y + 18, room, band != nullptr ? band->meaning : std::string_view(),
+                   kMeaning) +
+      4;
   std::string range = fmt::format("{} of {} reached.", grouped(judgement_.coverage.reached),
                                   counted(judgement_.coverage.requested, "endpoint", "endpoints"));
   if (judgement_.score_low && judgement_.score_high)
@@ -131,9 +134,9 @@ void PdfReport::score_card() {
         range;
   range += fmt::format(" Coverage confidence {}% (a heuristic).",
                        plain_number(judgement_.coverage.confidence));
-  canvas_.text(column, card.y + 48, card.x + card.width - 20 - column, range, kSmall);
+  canvas_.text(column, below, room, range, kSmall);
   canvas_.end_tag("P");
-  score_scale({x, card.y + 98, width, 10});
+  score_scale({x, card.y + 114, width, 10});
 }
 
 void PdfReport::score_scale(const Box& box) {
@@ -150,9 +153,9 @@ void PdfReport::score_scale(const Box& box) {
   if (judgement_.score_low && judgement_.score_high &&
       *judgement_.score_low < *judgement_.score_high) {
     const double low = at(*judgement_.score_low), high = at(*judgement_.score_high);
-    canvas_.line(low, box.y - 4, high, box.y - 4, paint::kInk, 1);
-    canvas_.line(low, box.y - 6.5, low, box.y - 1.5, paint::kInk, 1);
-    canvas_.line(high, box.y - 6.5, high, box.y - 1.5, paint::kInk, 1);
+    canvas_.line(low, box.y - 13, high, box.y - 13, paint::kInk, 1);
+    canvas_.line(low, box.y - 16, low, box.y - 10, paint::kInk, 1);
+    canvas_.line(high, box.y - 16, high, box.y - 10, paint::kInk, 1);
   }
   canvas_.triangle(at(*judgement_.score), box.y + 1, 9, paint::kInk);
 }
@@ -194,24 +197,34 @@ void PdfReport::first_steps(double y) {
   y += canvas_.text(kMargin, y, kContentWidth, "What to do first", kCoverHeading) + 9;
   canvas_.end_tag("H2");
   std::size_t number = 0;
-  for (const BacklogItem& item : judgement_.backlog) {
-    if (item.status == "done") continue;
+  for (const Work& work : works()) {
+    std::size_t open = 0;
+    for (const BacklogItem* item : work.items) open += item->status == "done" ? 0 : 1;
+    if (open == 0) continue;
     if (number == kFirstSteps) break;
     ++number;
     constexpr double kBy = 118, kIndent = 28;
     const double width = kContentWidth - kIndent - kBy - 12;
+    const BacklogItem& first = *work.items.front();
+    // One place is named in full; of several, how many there are.
+    const std::string title =
+        work.items.size() == 1
+            ? first.title
+            : fmt::format("{} ({})", work.title,
+                          counted(static_cast<long long>(open), "place", "places"));
     canvas_.disc(kMargin + 9, y + 9, 9, paint::kCover);
     canvas_.text(kMargin, y + 3, 18, std::to_string(number), kNumber);
     canvas_.begin_tag("P");
-    double height = canvas_.text(kMargin + kIndent, y, width, item.title, kStepTitle) + 2;
-    height += canvas_.text(kMargin + kIndent, y + height, width, item.action, kStepText);
-    const std::string by =
-        item.deadline.empty() ? "no outside deadline" : "by " + long_day(item.deadline);
+    double height = canvas_.text(kMargin + kIndent, y, width, title, kStepTitle) + 2;
+    height += canvas_.text(kMargin + kIndent, y + height, width, first.action, kStepText);
+    const std::string by = !first.deadline.empty()        ? "by " + long_day(first.deadline)
+                           : first.severity == "critical" ? std::string("now")
+                                                          : std::string("no outside deadline");
     canvas_.text(kMargin + kContentWidth - kBy, y, kBy, by, kStepBy);
     canvas_.end_tag("P");
     canvas_.link_within({kMargin, y, kContentWidth, height}, "backlog");
-    y += std::max(height, 22.0) + 9;
-    canvas_.line(kMargin + kIndent, y - 4, kMargin + kContentWidth, y - 4, paint::kLine, 0.5);
+    y += std::max(height, 22.0) + 10;
+    canvas_.line(kMargin + kIndent, y - 5, kMargin + kContentWidth, y - 5, paint::kLine, 0.5);
   }
   canvas_.begin_tag("P");
   if (number == 0)
@@ -223,8 +236,8 @@ void PdfReport::first_steps(double y) {
                       kMeaning) +
          6;
   canvas_.end_tag("P");
-  y = std::max(y + 2, 640.0);
-  const Box box{kMargin, y, kContentWidth, 58};
+  y = std::max(y + 6, 636.0);
+  const Box box{kMargin, y, kContentWidth, 64};
   canvas_.fill(box, paint::kWash, 6);
   canvas_.fill({box.x, box.y, 4, box.height},
                judgement_.mosca.inequality_holds ? paint::kAtRisk : paint::kSafe, 2);

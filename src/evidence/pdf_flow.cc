@@ -24,7 +24,8 @@ constexpr TextStyle kSampleStyle{.face = Face::kSemiBold,
                                  .lines_max = 1};
 constexpr TextStyle kSectionTitle{.face = Face::kDisplay, .size = 22, .color = paint::kCover};
 constexpr TextStyle kLead{.size = 10, .color = paint::kSoft, .line_gap = 3};
-constexpr TextStyle kHeading{.face = Face::kSemiBold, .size = 11.5, .color = paint::kCover};
+constexpr TextStyle kHeading{
+    .face = Face::kSemiBold, .size = 11.5, .color = paint::kCover, .lines_max = 3};
 constexpr TextStyle kPill{.face = Face::kSemiBold,
                           .size = 7,
                           .color = paint::kPaper,
@@ -102,8 +103,8 @@ void PdfReport::furniture() {
                  "Post-quantum readiness report", kFootRight);
     canvas_.line(kMargin, 44, kMargin + kContentWidth, 44, paint::kLine, 0.6);
   }
-  if (document_.sample) {
-    const Box ribbon{kPageWidth / 2 - 60, first ? 16.0 : 26.0, 120, 14};
+  if (document_.sample && !first) {
+    const Box ribbon{kPageWidth / 2 - 60, 26, 120, 14};
     canvas_.fill(ribbon, paint::kSampleFill, 7);
     canvas_.text(ribbon.x, ribbon.y + 2, ribbon.width, "SAMPLE: invented data", kSampleStyle);
   }
@@ -130,7 +131,11 @@ void PdfReport::need(double height) {
 }
 
 void PdfReport::section(const std::string& title, const std::string& name, std::string_view lead) {
-  begin_page();
+  // A part may begin in the upper half of a page that another has ended on.
+  if (y_ < kTop + 0.45 * (kBottom - kTop) && canvas_.page() > 1)
+    y_ += 22;
+  else
+    begin_page();
   section_bookmark_ = canvas_.bookmark(0, title, y_);
   canvas_.place(name);
   canvas_.begin_tag("H1");
@@ -140,11 +145,12 @@ void PdfReport::section(const std::string& title, const std::string& name, std::
 }
 
 void PdfReport::heading(const std::string& title) {
-  need(60);  // never the last line of a page
+  need(120);  // never the last line of a page
   y_ += 6;
   static_cast<void>(canvas_.bookmark(section_bookmark_, title, y_ - 4));
   canvas_.begin_tag("H2");
-  y_ += canvas_.text(kMargin, y_, kContentWidth, title, kHeading) + 5;
+  // Room at the right for a pill.
+  y_ += canvas_.text(kMargin, y_, kContentWidth - 100, title, kHeading) + 5;
   canvas_.end_tag("H2");
 }
 

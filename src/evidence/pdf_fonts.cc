@@ -45,12 +45,13 @@ std::string memory_file(const char* name, std::string_view bytes) {
 }
 
 FontSet load() {
-  const std::array<std::string_view, 6> fonts{embedded::Inter_Regular_otf(),
+  const std::array<std::string_view, 7> fonts{embedded::Inter_Regular_otf(),
                                               embedded::Inter_SemiBold_otf(),
                                               embedded::InterDisplay_SemiBold_otf(),
                                               embedded::DejaVuSansMono_ttf(),
                                               embedded::DejaVuSans_ttf(),
-                                              embedded::DroidSansFallbackFull_ttf()};
+                                              embedded::DroidSansFallbackFull_ttf(),
+                                              embedded::NanumSquareR_ttf()};
   FontSet set;
   // Empty: no configuration file, no folder, no cache of the machine.
   set.config.reset(FcConfigCreate());

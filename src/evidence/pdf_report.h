@@ -47,6 +47,12 @@ class PdfReport {
  private:
   friend class PdfTable;
 
+  // One thing to do, wherever it has to be done.
+  struct Work {
+    std::string title;  // without the place
+    std::vector<const inventory::BacklogItem*> items;
+  };
+
   // ---- Flow: `y_` is where the next thing goes.
   void begin_page();         // a new page with its head and foot
   void furniture();          // head and foot of the current page
@@ -79,7 +85,7 @@ class PdfReport {
 
   // ---- Tables
   void asset_table(inventory::Exposure exposure);
-  struct Work;
+  // The backlog with what is the same in many places told once, the most urgent first.
   [[nodiscard]] std::vector<Work> works() const;
   void work_card(const Work& work, std::size_t number);
 

@@ -64,12 +64,6 @@ std::string without_place(const std::string& title, const std::string& place,
 
 }  // namespace
 
-// One thing to do, wherever it has to be done.
-struct PdfReport::Work {
-  std::string title;
-  std::vector<const BacklogItem*> items;
-};
-
 void PdfReport::assets() {
   section(
       "Assets", "assets",
@@ -92,7 +86,7 @@ void PdfReport::asset_table(Exposure exposure) {
   const bool key_establishment = exposure == Exposure::kKeyEstablishment;
   heading(fmt::format("{} ({})", key_establishment ? "Key establishment" : "Authentication",
                       grouped(static_cast<long long>(list.size()))));
-  PdfTable table(*this, {{"Endpoint", 36},
+  PdfTable table(*this, {{"Endpoint", 44},
                          {key_establishment ? "Agrees on keys with" : "Proves itself with", 28},
                          {"Status", 13},
                          {key_establishment ? "Recorded today, read later" : "Severity", 17},
@@ -189,7 +183,6 @@ void PdfReport::work_card(const Work& work, std::size_t number) {
                                             : paint::kDeveloping,
                2);
   y_ += 3;
-  std::unordered_map<std::string, const Asset*> by_id;
   std::map<std::string, const Asset*> wanted;
   for (const BacklogItem* item : work.items) wanted.emplace(item->asset_id, nullptr);
   for (const Asset& asset : judgement_.assets)
@@ -207,7 +200,7 @@ void PdfReport::work_card(const Work& work, std::size_t number) {
                {.text = capitalised(item->severity)},
                {.text = std::string(status_of_work(item->status))},
                {.text = item->owner.empty() ? "–" : item->owner},
-               {.text = item->target_date.empty() ? "–" : long_day(item->target_date)}});
+               {.text = item->target_date.empty() ? "–" : short_day(item->target_date)}});
   }
   table.close();
   y_ += 12;
@@ -236,7 +229,7 @@ void PdfReport::frameworks() {
       host = host.substr(0, host.find('/'));
       const auto deciding = static_cast<long long>(requirement.asset_ids.size());
       table.row({{.text = requirement.text, .note = requirement.id},
-                 {.text = requirement.date.empty() ? "–" : long_day(requirement.date)},
+                 {.text = requirement.date.empty() ? "–" : short_day(requirement.date)},
                  {.text = std::string(result_words(requirement.result)), .pill = &color},
                  {.text = deciding == 0 ? "–" : counted(deciding, "asset", "assets")},
                  {.text = uri.empty() ? requirement.source : host, .link = uri}});

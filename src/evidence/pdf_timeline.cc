@@ -39,7 +39,7 @@ struct PdfReport::Axis {
 
 struct PdfReport::Deadline {
   std::string date, who, what;
-  bool met = true;
+  std::string result = "met";  // the worst of what it is judged by
 };
 
 std::vector<PdfReport::Deadline> PdfReport::deadlines() const {
@@ -51,7 +51,9 @@ std::vector<PdfReport::Deadline> PdfReport::deadlines() const {
       if (requirement.date < today || year_of(requirement.date) == 0) continue;
       Deadline& deadline = by_date[requirement.date];
       deadline.date = requirement.date;
-      if (requirement.result == "not-met") deadline.met = false;
+      if (requirement.result == "not-met" ||
+          (requirement.result == "cannot-tell" && deadline.result == "met"))
+        deadline.result = requirement.result;
       if (named[requirement.date].insert(framework.name).second)
         deadline.who += (deadline.who.empty() ? "" : "; ") + framework.name;
       deadline.what += (deadline.what.empty() ? "" : " ") + requirement.text;
@@ -84,7 +86,7 @@ void PdfReport::time_line() {
 
 void PdfReport::axis(const Axis& scale, double y) {
   const double years = scale.to - scale.from;
-  const int step = years > 40 ? 10 : years > 16 ? 5 : years > 10 ? 2 : 1;
+  const int step = years > 40 ? 10 : years > 20 ? 5 : years > 10 ? 2 : 1;
   canvas_.line(scale.x, y, scale.x + scale.width, y, paint::kFaint, 0.8);
   for (int year = static_cast<int>(scale.from); year <= static_cast<int>(scale.to); ++year) {
     const bool labelled = year % step == 0;
@@ -167,7 +169,7 @@ void PdfReport::deadline_marks(const Axis& scale, const std::vector<Deadline>& l
     last = x;
     const double at = y + row * 14;
     canvas_.line(x, scale.bottom, x, at - 6, paint::kFaint, 0.5);
-    canvas_.disc(x, at, 6, list[i].met ? paint::kSafe : paint::kBroken);
+    canvas_.disc(x, at, 6, result_color(list[i].result));
     canvas_.text(x - 8, at - 4.2, 16, std::to_string(i + 1), kMark);
   }
   y_ = y + deepest * 14 + 22;
@@ -178,14 +180,14 @@ void PdfReport::deadline_table(const std::vector<Deadline>& list) {
   heading("Deadlines ahead");
   PdfTable table(
       *this,
-      {{"No.", 6, Align::kRight}, {"Date", 19}, {"Who asks", 30}, {"For what", 42}, {"Today", 15}});
+      {{"No.", 6, Align::kRight}, {"Date", 16}, {"Who asks", 30}, {"For what", 42}, {"Today", 15}});
   for (std::size_t i = 0; i < list.size(); ++i) {
-    const Color& color = list[i].met ? paint::kUnknown : paint::kBroken;
+    const Color color = result_color(list[i].result);
     table.row({{.text = std::to_string(i + 1)},
-               {.text = long_day(list[i].date), .strong = true},
+               {.text = short_day(list[i].date), .strong = true},
                {.text = list[i].who},
                {.text = list[i].what},
-               {.text = list[i].met ? "No gap seen" : "Not met", .pill = &color}});
+               {.text = std::string(result_words(list[i].result)), .pill = &color}});
   }
 }
 

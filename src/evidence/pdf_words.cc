@@ -81,6 +81,15 @@ std::string long_day(std::string_view iso) {
   return time ? long_date(*time) : std::string(iso);
 }
 
+std::string short_day(std::string_view iso) {
+  const auto time = parse_rfc3339(std::string(iso) + "T00:00:00Z");
+  if (!time) return std::string(iso);
+  const std::chrono::year_month_day day = day_of(*time);
+  return fmt::format("{} {} {}", static_cast<unsigned>(day.day()),
+                     kMonths[static_cast<unsigned>(day.month()) - 1].substr(0, 3),
+                     static_cast<int>(day.year()));
+}
+
 std::string score_text(double score) { return fmt::format("{:.1f}", score); }
 
 std::string plain_number(double value) { return fmt::format("{:g}", std::round(value * 10) / 10); }

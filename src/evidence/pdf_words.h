@@ -14,11 +14,12 @@ namespace carnet::evidence {
 // characters that no font of ours has become U+FFFD.
 [[nodiscard]] std::string drawable(std::string_view text);
 
-[[nodiscard]] std::string long_date(Timestamp time);       // "24 November 2026"
-[[nodiscard]] std::string date_and_time(Timestamp time);   // "24 November 2026, 05:30 UTC"
-[[nodiscard]] std::string long_day(std::string_view iso);  // "2030-12-31" → "31 December 2030"
-[[nodiscard]] std::string score_text(double score);        // "41.5"
-[[nodiscard]] std::string plain_number(double value);      // "10", "8.1"
+[[nodiscard]] std::string long_date(Timestamp time);        // "24 November 2026"
+[[nodiscard]] std::string date_and_time(Timestamp time);    // "24 November 2026, 05:30 UTC"
+[[nodiscard]] std::string long_day(std::string_view iso);   // "2030-12-31" → "31 December 2030"
+[[nodiscard]] std::string short_day(std::string_view iso);  // "31 Dec 2030"
+[[nodiscard]] std::string score_text(double score);         // "41.5"
+[[nodiscard]] std::string plain_number(double value);       // "10", "8.1"
 [[nodiscard]] std::string counted(long long count, std::string_view one, std::string_view many);
 // 10000 → "10,000"
 [[nodiscard]] std::string grouped(long long value);
