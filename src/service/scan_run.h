@@ -4,6 +4,7 @@
 // called from elsewhere.
 
 #include <atomic>
+#include <exception>
 #include <memory>
 #include <optional>
 #include <string>
@@ -34,6 +35,10 @@ struct RunContext {
   boost::asio::any_io_executor work;  // threads for judging and writing large documents
 };
 
+// For the log. Some errors have only the sentence for callers.
+[[nodiscard]] std::string what_of(const std::exception_ptr& error);
+[[nodiscard]] std::string reason_of(const Error& error);
+
 class ScanRun : public std::enable_shared_from_this<ScanRun> {
  public:
   // `row` was claimed under `owner`, a name used for this one claim.
@@ -46,6 +51,7 @@ class ScanRun : public std::enable_shared_from_this<ScanRun> {
   enum class Ending { kComplete, kCancelled, kTimeout, kFailed, kHandBack, kLost };
 
   [[nodiscard]] Task<bool> begin();
+  [[nodiscard]] Task<bool> take_files();
   [[nodiscard]] Task<void> observe();
   [[nodiscard]] Task<void> tick();
   [[nodiscard]] Task<void> look_for_cancel();

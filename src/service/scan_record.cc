@@ -1,0 +1,256 @@
+// The end of a scan: judged, signed, and recorded in one transaction.
+#include <algorithm>
+
+#include <fmt/format.h>
+#include <boost/asio/bind_executor.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include "service/scan_run.h"
+
+namespace carnet::service {
+namespace {
+
+Task<inventory::ScanDocument> judge_there(DocumentHead head,
+                                          std::vector<inventory::Endpoint> endpoints) {
+  co_return judge_scan(std::move(head), std::move(endpoints));
+}
+
+Task<Result<PassportDraftPtr>> draft_there(
+    Passports& passports, std::shared_ptr<const inventory::ScanDocument> document) {
+  co_return passports.draft(std::move(document));
+}
+
+// How the final transaction ended.
+enum class Recorded { kDone, kLeaseLost, kChainMoved };
+
+Task<FinalRows> rows_there(std::shared_ptr<const inventory::ScanDocument> document) {
+  co_return final_rows(*document);
+}
+
+}  // namespace
+
+store::scans::Finish ScanRun::finish_of(const inventory::ScanDocument& document) const {
+  store::scans::Finish finish;
+  finish.at = document.finished_at;
+  finish.asset_count = document.judgement.counts.assets;
+  switch (*ending_) {
+    case Ending::kComplete:
+      finish.status = "success";
+      finish.readiness_score = document.judgement.score;
+      finish.readiness_band = document.judgement.band;
+      break;
+    case Ending::kCancelled:
+      finish.status = "cancelled";
+      break;
+    case Ending::kTimeout:
+      finish.status = "error";
+      finish.error_detail = fmt::format(
+          "The scan ran out of time after {} s; what was found until then is kept.",
+          std::chrono::duration_cast<std::chrono::seconds>(context_.options.scan_timeout).count());
+      break;
+    case Ending::kFailed:
+    case Ending::kHandBack:
+    case Ending::kLost:
+      finish.status = "error";
+      finish.error_detail =
+          "Something failed on this server while it scanned; its log has the reason.";
+      break;
+  }
+  return finish;
+}
+
+store::EventRow ScanRun::finished_event(const inventory::ScanDocument* document) const {
+  store::EventRow event;
+  event.key = "finished";
+  event.at = document != nullptr ? document->finished_at : context_.clock.now();
+  event.duration_ms = (event.at - started_at_).count();
+  event.status = "ok";
+  switch (*ending_) {
+    case Ending::kComplete:
+      event.label = fmt::format("Finished: {} of {} endpoints reached", reached_, total_);
+      break;
+    case Ending::kCancelled:
+      event.label = fmt::format("Cancelled: {} of {} endpoints had been reached", reached_, total_);
+      break;
+    case Ending::kTimeout:
+      event.label =
+          fmt::format("Out of time: {} of {} endpoints had been reached", reached_, total_);
+      event.status = "error";
+      break;
+    case Ending::kFailed:
+    case Ending::kHandBack:
+    case Ending::kLost:
+      event.label = "Something failed";
+      event.status = "error";
+      break;
+  }
+  return event;
+}
+
+Task<void> ScanRun::conclude() {
+  if (ending_ == Ending::kFailed)
+    context_.log.error("scan_failed", {{"scan", row_.id.str()}, {"error", failure_}});
+  DocumentHead head = head_of();
+  std::vector<inventory::Endpoint> endpoints = std::exchange(endpoints_, {});
+  if (ending_ != Ending::kComplete) {
+    const int missing = complete_endpoints(endpoints, planned_, "not begun: the scan ended before");
+    const std::string_view why = ending_ == Ending::kCancelled ? "was cancelled"
+                                 : ending_ == Ending::kTimeout ? "ran out of time"
+                                                               : "failed";
+    head.notes.push_back(
+        fmt::format("The scan {}: {} of {} endpoints were not begun.", why, missing, total_));
+  } else {
+    complete_endpoints(endpoints, planned_, "not looked at");
+  }
+  const Timestamp judging = context_.clock.now();
+  Task<inventory::ScanDocument> judge = judge_there(std::move(head), std::move(endpoints));
+  inventory::ScanDocument document =
+      co_await boost::asio::co_spawn(context_.work, std::move(judge), boost::asio::use_awaitable);
+  document.finished_at = context_.clock.now();
+  const std::int64_t took = (document.finished_at - judging).count();
+  const std::string score =
+      document.judgement.score
+          ? fmt::format("readiness {:.1f}, {}", *document.judgement.score, document.judgement.band)
+          : std::string("nothing to score");
+  note("assessed", fmt::format("Assessed {} assets: {}", document.judgement.counts.assets, score),
+       took, "ok");
+  if (!co_await flush_surely()) co_return;
+
+  const store::scans::Finish finish = finish_of(document);
+  store::EventRow last = finished_event(&document);
+  // Nobody else appends to a running scan's timeline, so the next number is known before it is
+  // stored.
+  last.seq = events_.empty() ? 1 : events_.back().seq + 1;
+  for (const store::EventRow& event : events_) document.timeline.push_back(timeline_event(event));
+  document.timeline.push_back(timeline_event(last));
+  // Shared from here on: a large document is not to stand in memory twice.
+  const auto whole = std::make_shared<const inventory::ScanDocument>(std::move(document));
+  for (int attempt = 0;; ++attempt) {
+    const Result<bool> recorded = co_await record(whole, last, finish);
+    if (recorded) {
+      if (*recorded)
+        context_.log.info("scan_finished", {{"scan", row_.id.str()},
+                                            {"status", finish.status},
+                                            {"assets", finish.asset_count},
+                                            {"ms", (finish.at - started_at_).count()}});
+      else
+        context_.log.warn("scan_lease_lost", {{"scan", row_.id.str()}, {"attempt", row_.attempts}});
+      if (context_.options.signals != nullptr) context_.options.signals->poke(row_.id);
+      co_return;
+    }
+    context_.log.warn("scan_result_not_stored",
+                      {{"scan", row_.id.str()}, {"error", reason_of(recorded.error())}});
+    if (recorded.error().code != ErrorCode::kUnavailable) {
+      co_await give_up(reason_of(recorded.error()));
+      co_return;
+    }
+    if (!co_await pause_before_retry(attempt)) co_return;
+  }
+}
+
+Task<PassportDraftPtr> ScanRun::draft_passport(
+    std::shared_ptr<const inventory::ScanDocument> document) {
+  Passports* const passports = context_.options.passports;
+  if (passports == nullptr || ending_ != Ending::kComplete) co_return nullptr;
+  std::optional<Result<PassportDraftPtr>> out;
+  const auto done = [&out, this](std::exception_ptr error, Result<PassportDraftPtr> made) {
+    if (error) made = make_internal(what_of(error));
+    out.emplace(std::move(made));
+    wake_.poke();
+  };
+  const boost::asio::any_io_executor strand = co_await boost::asio::this_coro::executor;
+  Task<Result<PassportDraftPtr>> drafting = draft_there(*passports, std::move(document));
+  boost::asio::co_spawn(context_.work, std::move(drafting),
+                        boost::asio::bind_executor(strand, done));
+  // The files of a large scan take longer than a lease.
+  while (!out) {
+    const std::uint64_t seen = wake_.generation();
+    if (out) break;
+    co_await wake_.wait(seen, context_.options.tick);
+    const bool renew = context_.clock.now() - lease_began_ >= context_.options.lease / 3;
+    if (renew && ending_ != Ending::kLost) static_cast<void>(co_await flush());
+  }
+  if (*out) co_return std::move(**out);
+  // The result counts for more than its passport.
+  const Error& error = out->error();
+  context_.log.error("passport_not_made", {{"scan", row_.id.str()}, {"error", reason_of(error)}});
+  co_return nullptr;
+}
+
+// Result, assets, inventory, state, last event, passport and its entry in the log in one
+// transaction, only while the lease is ours.
+Task<Result<bool>> ScanRun::record(std::shared_ptr<const inventory::ScanDocument> whole,
+                                   store::EventRow last, store::scans::Finish finish) {
+  const bool keep = ending_ == Ending::kComplete || done_ > 0;
+  Task<FinalRows> making = rows_there(whole);
+  FinalRows made =
+      co_await boost::asio::co_spawn(context_.work, std::move(making), boost::asio::use_awaitable);
+  const auto rows = std::make_shared<const FinalRows>(std::move(made));
+  PassportDraftPtr draft = co_await draft_passport(whole);
+
+  for (;;) {
+    SignedPassportPtr passport;
+    if (draft) {
+      Result<SignedPassportPtr> fresh =
+          co_await context_.options.passports->sign(row_.tenant_id, row_.id, draft, context_.work);
+      if (fresh) {
+        passport = std::move(*fresh);
+      } else if (fresh.error().code == ErrorCode::kUnavailable) {
+        co_return tl::unexpected(std::move(fresh).error());
+      } else {
+        // Some scans are never signed; the result counts for more than its passport.
+        context_.log.error("passport_not_made",
+                           {{"scan", row_.id.str()}, {"error", reason_of(fresh.error())}});
+        draft.reset();
+      }
+    }
+    const auto work = [this, rows, finish, last, keep, draft,
+                       passport](store::Connection& connection) -> Result<Recorded> {
+      if (passport) {
+        CARNET_TRY(next, Passports::still_next(connection, *passport));
+        if (!next) return Recorded::kChainMoved;
+      }
+      CARNET_TRY(ours, store::scans::finish(connection, row_.id, owner_, finish));
+      if (!ours) return Recorded::kLeaseLost;
+      if (request_.files > 0)
+        CARNET_TRY_VOID(store::uploads::drop_files_of_scan(connection, row_.id));
+      if (keep) {
+        CARNET_TRY_VOID(store::scans::put_result(connection, row_.id, rows->result, rows->sha256));
+        CARNET_TRY_VOID(
+            store::scans::put_assets(connection, row_.tenant_id, row_.id, rows->assets));
+        if (!row_.sample)
+          CARNET_TRY_VOID(
+              store::scans::mark_latest(connection, row_.tenant_id, row_.id, rows->reached));
+      }
+      if (passport)
+        CARNET_TRY_VOID(context_.options.passports->store(connection, *draft, *passport));
+      CARNET_TRY(seq, store::scans::append_event(connection, row_.id, last));
+      if (seq != last.seq)
+        return make_internal("timeline: another wrote to it while the lease was held");
+      return Recorded::kDone;
+    };
+    CARNET_CO_TRY(recorded, co_await context_.db.write<Recorded>(work));
+    if (recorded != Recorded::kChainMoved) co_return recorded == Recorded::kDone;
+  }
+}
+
+// The result cannot be stored and trying again would not help: say so in the row, without the
+// result.
+Task<void> ScanRun::give_up(std::string detail) {
+  store::scans::Finish finish;
+  finish.status = "error";
+  finish.error_detail = "The result could not be stored; this server's log has the reason.";
+  finish.at = context_.clock.now();
+  const auto work = [this, finish](store::Connection& connection) -> Result<bool> {
+    return store::scans::finish(connection, row_.id, owner_, finish);
+  };
+  const Result<bool> done = co_await context_.db.write<bool>(work);
+  context_.log.error(
+      "scan_failed",
+      {{"scan", row_.id.str()}, {"error", detail}, {"recorded", done.value_or(false)}});
+  if (context_.options.signals != nullptr) context_.options.signals->poke(row_.id);
+}
+
+}  // namespace carnet::service
