@@ -15,7 +15,14 @@ Task<Result<std::shared_ptr<const LinkFragment>>> fragment_of(
   fragment->scan_json = json::write(link_scan_json(overview->document));
   for (const service::ArtifactFormat format : service::available_formats()) {
     CARNET_CO_TRY(artifact, co_await site.deps.sharing.artifact(scan, format));
-    fragment->downloads.push_back({.format = format, .bytes = artifact->bytes.size()});
+    fragment->downloads.push_back(
+        {.format = format, .bytes = artifact->bytes.size(), .sha256 = artifact->sha256});
+  }
+  if (site.deps.passports != nullptr) {
+    const Result<store::PassportRow> row = co_await site.deps.passports->find(scan);
+    if (row)
+      fragment->passport =
+          LinkFragment::Passport{.bytes = row->envelope.size(), .sha256 = row->sha256};
   }
   fragment->result_sha256 = overview->result_sha256;
   std::shared_ptr<const LinkFragment> made = std::move(fragment);
@@ -86,6 +93,47 @@ Response closed_door(const Site& site, const Call& call, const service::OpenLink
 
 }  // namespace
 
+namespace {
+
+web::AssetQuery asset_query(const Request& request) {
+  web::AssetQuery query;
+  if (request.query.empty()) return query;
+  query.text = request.query_value("q").value_or("");
+  query.status = request.query_value("status").value_or("");
+  query.exposure = request.query_value("exposure").value_or("");
+  query.order = request.query_value("order").value_or("");
+  constexpr int kPagesMax = 1'000'000;  // limit: internal
+  query.page = query_integer(request, "page", 1, kPagesMax, 1).value_or(1);
+  return query;
+}
+
+web::Room room_of(const Site& site, const Call& call, const service::OpenLink& link,
+                  const service::Overview& overview, const LinkFragment& fragment) {
+  const std::string address = "/r/" + call.param(0);
+  web::Room room{.link = link,
+                 .overview = overview,
+                 .address = address,
+                 .downloads = {},
+                 .assets = asset_query(call.request),
+                 .now = site.deps.clock.now()};
+  for (const LinkFragment::Download& download : fragment.downloads) {
+    if (!service::Sharing::scope_covers(link.share.scope, download.format)) continue;
+    const std::string_view format = service::to_string(download.format);
+    room.downloads.push_back({.format = download.format,
+                              .href = fmt::format("{}/report?format={}", address, format),
+                              .bytes = download.bytes,
+                              .sha256 = download.sha256});
+  }
+  if (fragment.passport && link.share.scope == "passport")
+    room.downloads.push_back({.format = std::nullopt,
+                              .href = address + "/passport",
+                              .bytes = fragment.passport->bytes,
+                              .sha256 = fragment.passport->sha256});
+  return room;
+}
+
+}  // namespace
+
 Task<Answer> get_link(Site& site, Call& call) {
   const std::string& token = call.param(0);
   const service::Visitor visitor = visitor_of(call);
@@ -100,16 +148,8 @@ Task<Answer> get_link(Site& site, Call& call) {
     response.body = link_json(site, link, token, *fragment);
     co_return response;
   }
-  std::vector<web::DownloadLink> downloads;
-  for (const LinkFragment::Download& download : fragment->downloads) {
-    if (!service::Sharing::scope_covers(link.share.scope, download.format)) continue;
-    downloads.push_back(
-        {.format = download.format,
-         .href = fmt::format("/r/{}/report?format={}", token, service::to_string(download.format)),
-         .bytes = download.bytes});
-  }
   response.content_type = "text/html; charset=utf-8";
-  response.body = site.deps.pages.overview(link, *overview, downloads, site.deps.clock.now());
+  response.body = site.deps.pages.overview(room_of(site, call, link, *overview, *fragment));
   co_return response;
 }
 

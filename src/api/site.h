@@ -39,8 +39,14 @@ struct LinkFragment {
   struct Download {
     service::ArtifactFormat format;
     std::size_t bytes;
+    std::string sha256;
   };
   std::vector<Download> downloads;  // every format that exists
+  struct Passport {
+    std::size_t bytes;
+    std::string sha256;
+  };
+  std::optional<Passport> passport;
 };
 
 class LinkFragments {

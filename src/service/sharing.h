@@ -23,6 +23,7 @@
 #include "service/visit_log.h"
 #include "service/visitors.h"
 #include "store/database.h"
+#include "store/repositories.h"
 #include "store/rows.h"
 
 namespace carnet::service {
@@ -75,6 +76,8 @@ struct SharingOptions {
 struct Overview {
   inventory::ScanDocument document;
   std::string result_sha256;
+  // Oldest first, this scan last; for links whose scope is "passport".
+  std::vector<store::shares::ScorePoint> history;
 };
 
 class Sharing {
@@ -143,6 +146,7 @@ class Sharing {
 
   // Of each cache: entries, and bytes of stored result or artifact. What is larger than the whole
   // is made anew each time.
+  static constexpr int kHistoryMax = 24;  // scans
   static constexpr std::size_t kOverviewCacheMax = 256;
   static constexpr std::size_t kOverviewCacheBytesMax = 16 * 1024 * 1024;
 

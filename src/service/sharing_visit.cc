@@ -197,14 +197,21 @@ Task<Result<std::shared_ptr<const Overview>>> Sharing::overview(const OpenLink& 
   const ScanId scan = link.share.scan_id;
   std::shared_ptr<const Overview> cached = overviews_.find(scan.str());
   if (cached) co_return cached;
-  const auto work = [scan](store::Connection& connection) -> Result<LoadedDocument> {
-    return load_document(connection, scan);
+  struct Loaded {
+    LoadedDocument document;
+    std::vector<store::shares::ScorePoint> history;
   };
-  CARNET_CO_TRY(loaded, co_await db_.read<LoadedDocument>(work));
+  const auto work = [scan](store::Connection& connection) -> Result<Loaded> {
+    CARNET_TRY(document, load_document(connection, scan));
+    CARNET_TRY(history, store::shares::score_history(connection, scan, kHistoryMax));
+    return Loaded{.document = std::move(document), .history = std::move(history)};
+  };
+  CARNET_CO_TRY(loaded, co_await db_.read<Loaded>(work));
   auto made = std::make_shared<Overview>();
-  made->document = std::move(loaded.document);
-  made->result_sha256 = std::move(loaded.result_sha256);
-  overviews_.put(scan.str(), made, loaded.result_bytes);
+  made->document = std::move(loaded.document.document);
+  made->result_sha256 = std::move(loaded.document.result_sha256);
+  made->history = std::move(loaded.history);
+  overviews_.put(scan.str(), made, loaded.document.result_bytes);
   co_return std::shared_ptr<const Overview>(std::move(made));
 }
 

@@ -148,6 +148,14 @@ Result<std::optional<ShareRow>> find_for_visitor(Connection& db, const ShareId& 
 Result<void> insert_view(Connection& db, const ViewRow& row);
 // Adds to an entry that stands for several; false if it is gone.
 Result<bool> extend_view(Connection& db, const ViewId& id, int more, Timestamp last_at);
+// The scores of this scan and those before it of the same targets, oldest first, at most `limit`:
+// what its passport follows. Empty for a scan without one.
+struct ScorePoint {
+  Timestamp at{};
+  std::optional<double> score;
+  std::string band;
+};
+Result<std::vector<ScorePoint>> score_history(Connection& db, const ScanId& scan, int limit);
 Result<void> add_dead_tries(Connection& db, const ShareId& id, int more, Timestamp last_at);
 Result<std::vector<ViewRow>> list_views(Connection& db, const ShareId& id, const Page& page);
 }  // namespace shares

@@ -164,6 +164,24 @@ Result<bool> extend_view(Connection& db, const ViewId& id, int more, Timestamp l
                      {id.str(), integer(more), time(last_at)});
 }
 
+Result<std::vector<ScorePoint>> score_history(Connection& db, const ScanId& scan, int limit) {
+  const auto read_point = [](const Row& row) {
+    return ScorePoint{.at = get_time(row, 0),
+                      .score = row.is_null(1) ? std::nullopt : std::optional(row.real(1)),
+                      .band = get_text(row, 2)};
+  };
+  CARNET_TRY(points,
+             query_all(db,
+                       "SELECT s.finished_at, s.readiness_score, s.readiness_band "
+                       "FROM passports this JOIN passports p ON p.tenant_id = this.tenant_id "
+                       "AND p.target_set = this.target_set AND p.issued_at <= this.issued_at "
+                       "JOIN scans s ON s.id = p.scan_id WHERE this.scan_id = $1 "
+                       "AND s.finished_at IS NOT NULL ORDER BY p.issued_at DESC LIMIT $2",
+                       {scan.str(), page_limit(limit)}, read_point));
+  std::reverse(points.begin(), points.end());
+  return points;
+}
+
 Result<void> add_dead_tries(Connection& db, const ShareId& id, int more, Timestamp last_at) {
   return execute(db,
                  "UPDATE shares SET dead_tries = dead_tries + $2, "

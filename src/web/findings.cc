@@ -1,4 +1,4 @@
-// The findings half of the overview page: see overview.h.
+// The page behind a link: what was not reached, and published rules. See overview.h.
 
 #include <algorithm>
 #include <unordered_map>
@@ -12,86 +12,13 @@ namespace carnet::web {
 namespace {
 
 using inventory::Asset;
-using inventory::AssetStatus;
-using inventory::Exposure;
 
 // Bounds that keep the first view under 100 KiB whatever the scan held; the downloads have
 // everything.
-constexpr std::size_t kRowsPerGroupMax = 50;
 constexpr std::size_t kUnreachedMax = 24;
 constexpr std::size_t kFrameworksMax = 16;
 constexpr std::size_t kRequirementsMax = 12;
 constexpr std::size_t kDecidersMax = 3;
-constexpr int kModulusBitsMin = 512;
-
-int urgency(const Asset& asset) {
-  switch (asset.vulnerability.status) {
-    case AssetStatus::kBroken:
-      return 0;
-    case AssetStatus::kAtRisk:
-      return asset.vulnerability.hndl_exposed ? 1 : 2;
-    case AssetStatus::kUnknown:
-      return 3;
-    case AssetStatus::kSafe:
-      return 4;
-  }
-  return 4;
-}
-
-bool more_urgent(const Asset* a, const Asset* b) {
-  if (urgency(*a) != urgency(*b)) return urgency(*a) < urgency(*b);
-  if (a->mosca_priority != b->mosca_priority) return a->mosca_priority > b->mosca_priority;
-  if (a->host != b->host) return a->host < b->host;
-  return a->port != b->port ? a->port < b->port : a->id < b->id;
-}
-
-// The label without what the table says anyway: its place and its heading ("Certificate of
-// a.example:443" → "Certificate").
-std::string short_label(const Asset& asset) {
-  std::string_view label = asset.label;
-  const std::string place = " of " + host_port(asset.host, asset.port);
-  if (label.ends_with(place)) label.remove_suffix(place.size());
-  if (label == "Key establishment") return "";
-  return std::string(label);
-}
-
-void fill_row(Filler row, const Asset& asset) {
-  const inventory::Vulnerability& found = asset.vulnerability;
-  const Label status = status_label(found.status);
-  row.set("STATUS", status.token);
-  row.set("STATUS_TEXT", status.text);
-  row.set("WHERE", host_port(asset.host, asset.port));
-  const std::string label = short_label(asset);
-  if (!label.empty()) row.section("LABEL").set("TEXT", label);
-  row.set("ALGORITHM", asset.algorithm.empty() ? "not determined" : asset.algorithm);
-  // A modulus says something; for a curve the name says it already.
-  if (asset.key_size >= kModulusBitsMin) row.section("SIZE").set("BITS", asset.key_size);
-  row.set("SUMMARY", found.summary);
-  if (found.hndl_exposed) (void)row.section("HNDL");
-  row.set("REPLACEMENT", found.pqc_replacement.empty() ? "–" : found.pqc_replacement);
-}
-
-void fill_group(Filler page, const std::vector<Asset>& assets, Exposure exposure,
-                std::string_view token, std::string_view title) {
-  std::vector<const Asset*> rows;
-  for (const Asset& asset : assets) {
-    if (asset.exposure == exposure) rows.push_back(&asset);
-  }
-  if (rows.empty()) return;
-  const std::size_t shown = std::min(rows.size(), kRowsPerGroupMax);
-  std::partial_sort(rows.begin(), rows.begin() + static_cast<std::ptrdiff_t>(shown), rows.end(),
-                    more_urgent);
-  Filler group = page.section("GROUP");
-  group.set("TOKEN", token);
-  group.set("TITLE", title);
-  group.set("COUNT", counted(static_cast<long long>(rows.size()), "asset", "assets"));
-  for (std::size_t i = 0; i < shown; ++i) fill_row(group.section("ROW"), *rows[i]);
-  if (shown < rows.size()) {
-    group.section("MORE").set(
-        "TEXT", fmt::format("The {} most urgent of {} are shown; the downloads have them all.",
-                            shown, rows.size()));
-  }
-}
 
 void fill_unreached(Filler page, const inventory::ScanDocument& document) {
   std::vector<const inventory::Endpoint*> missing;
@@ -176,10 +103,6 @@ void fill_frameworks(Filler page, const inventory::Judgement& judgement) {
 }  // namespace
 
 void fill_findings(Filler page, const inventory::ScanDocument& document) {
-  const std::vector<Asset>& assets = document.judgement.assets;
-  if (assets.empty()) (void)page.section("NO_ASSETS");
-  fill_group(page, assets, Exposure::kKeyEstablishment, "key-establishment", "Key establishment");
-  fill_group(page, assets, Exposure::kAuthentication, "authentication", "Authentication");
   fill_unreached(page, document);
   fill_frameworks(page, document.judgement);
 }

@@ -4,7 +4,6 @@
 #include <array>
 #include <cmath>
 #include <numbers>
-#include <unordered_map>
 
 #include <fmt/format.h>
 
@@ -18,7 +17,6 @@ using inventory::Asset;
 using inventory::AssetStatus;
 using inventory::Exposure;
 
-constexpr std::size_t kFirstItems = 3;
 constexpr std::array<double, 3> kBandEdges = {40, 65, 85};
 
 // The gauge's half circle: centre and radii of overview.tpl's paths.
@@ -192,90 +190,6 @@ void fill_exposure(Filler page, const inventory::Judgement& judgement) {
   page.set("STACK_LABEL", "Assets by status: " + spoken);
 }
 
-// A source that is a web address becomes a link named after its host; any other stays text.
-void fill_source(Filler parent, std::string_view source) {
-  const std::string host = url_host(source);
-  if (!host.empty()) {
-    Filler link = parent.section("LINK");
-    link.set("URL", source);
-    link.set("HOST", host);
-  } else if (!source.empty()) {
-    parent.section("SOURCE").set("TEXT", source);
-  }
-}
-
-// Text in which settings stand between backticks, as plain and code parts by turns; a backtick
-// without a partner is text.
-void fill_action(Filler item, std::string_view action) {
-  while (!action.empty()) {
-    const std::size_t open = action.find('`');
-    const std::size_t close = open == std::string_view::npos ? open : action.find('`', open + 1);
-    const bool has_code = close != std::string_view::npos;
-    const std::string_view plain = has_code ? action.substr(0, open) : action;
-    if (!plain.empty()) item.section("PART").section("PLAIN").set("TEXT", plain);
-    if (!has_code) return;
-    item.section("PART").section("CODE").set("TEXT", action.substr(open + 1, close - open - 1));
-    action.remove_prefix(close + 1);
-  }
-}
-
-// The title without the place, which stands on a line of its own.
-std::string_view short_title(std::string_view title, std::string_view place) {
-  const std::string suffix = " at " + std::string(place);
-  if (!place.empty() && title.ends_with(suffix)) title.remove_suffix(suffix.size());
-  return title;
-}
-
-void fill_item(Filler item, const inventory::BacklogItem& backlog, const Asset* asset) {
-  const std::string place = asset == nullptr ? "" : host_port(asset->host, asset->port);
-  item.set("TITLE", short_title(backlog.title, place));
-  fill_action(item, backlog.action);
-  if (!place.empty()) item.section("WHERE").set("TEXT", place);
-  if (!backlog.pqc_algorithm.empty()) item.section("TARGET").set("TEXT", backlog.pqc_algorithm);
-  if (backlog.deadline.empty()) {
-    const bool broken = asset != nullptr && asset->vulnerability.status == AssetStatus::kBroken;
-    item.section("NO_DEADLINE")
-        .set("TEXT",
-             broken ? "now, as it can be attacked today" : "none set by the rules examined");
-  } else {
-    Filler deadline = item.section("DEADLINE");
-    deadline.set("DAY", long_day(backlog.deadline));
-    fill_source(deadline, backlog.deadline_source);
-  }
-  if (backlog.effort_days > 0) {
-    item.section("EFFORT").set("TEXT",
-                               decimal(backlog.effort_days) +
-                                   (backlog.effort_days == 1 ? " working day" : " working days"));
-  }
-  if (!backlog.owner.empty()) item.section("OWNER").set("NAME", backlog.owner);
-}
-
-void fill_first(Filler page, const inventory::Judgement& judgement) {
-  std::unordered_map<std::string_view, const Asset*> by_id;
-  for (const Asset& asset : judgement.assets) by_id.emplace(asset.id, &asset);
-  std::vector<const inventory::BacklogItem*> open;
-  for (const inventory::BacklogItem& item : judgement.backlog) {
-    if (item.status != "done") open.push_back(&item);
-  }
-  if (open.empty()) {
-    page.section("NOTHING_FIRST")
-        .set("TEXT", judgement.score
-                         ? "Nothing is open: no finding of this scan calls for an action."
-                         : "Nothing could be classified, so no action follows from this scan.");
-    return;
-  }
-  Filler first = page.section("FIRST");
-  for (std::size_t i = 0; i < std::min(open.size(), kFirstItems); ++i) {
-    const auto asset = by_id.find(open[i]->asset_id);
-    fill_item(first.section("ITEM"), *open[i], asset == by_id.end() ? nullptr : asset->second);
-  }
-  if (open.size() > kFirstItems) {
-    const auto rest = static_cast<long long>(open.size() - kFirstItems);
-    first.section("MORE").set("TEXT", counted(rest, "more action is", "more actions are") +
-                                          " in the full report, in order of urgency.");
-  }
-}
-
 void fill_mosca(Filler page, const inventory::MoscaJudgement& mosca) {
   const inventory::MoscaParameters& given = mosca.parameters;
   const double sum = given.data_shelf_life_years + given.migration_time_years;
@@ -324,11 +238,12 @@ void fill_mosca(Filler page, const inventory::MoscaJudgement& mosca) {
   }
 }
 
-void fill_cover(Filler page, const service::OpenLink& link, const inventory::ScanDocument& document,
-                Timestamp now) {
+void fill_cover(Filler page, const Room& room) {
+  const inventory::ScanDocument& document = room.overview.document;
+  const store::ShareRow& share = room.link.share;
   page.set("HEADING", document.label.empty() ? "Quantum readiness" : document.label);
-  page.set("ISSUER", link.share.tenant_name);
-  if (!link.share.recipient.empty()) page.section("RECIPIENT").set("NAME", link.share.recipient);
+  page.set("ISSUER", share.tenant_name);
+  if (!share.recipient.empty()) page.section("RECIPIENT").set("NAME", share.recipient);
   page.set("WHAT", fmt::format("How well the cryptography of {} would withstand a quantum "
                                "computer, what is exposed today, and what "
                                "to do first.",
@@ -336,36 +251,90 @@ void fill_cover(Filler page, const service::OpenLink& link, const inventory::Sca
                                        "network endpoints")));
   page.set("FINISHED", long_date(document.finished_at));
   page.set("FINISHED_ISO", to_rfc3339(document.finished_at));
-  page.set("EXPIRES", long_date(link.share.expires_at));
-  page.set("EXPIRES_ISO", to_rfc3339(link.share.expires_at));
-  page.set("EXPIRES_LEFT", time_left(now, link.share.expires_at));
+  page.set("EXPIRES", long_date(share.expires_at));
+  page.set("EXPIRES_ISO", to_rfc3339(share.expires_at));
+  page.set("EXPIRES_LEFT", time_left(room.now, share.expires_at));
   page.set("SCAN_ID", document.scan_id);
+  if (room.link.session_until) {
+    Filler session = page.section("SESSION");
+    session.set("UNTIL", long_date(*room.link.session_until));
+    session.set("UNTIL_ISO", to_rfc3339(*room.link.session_until));
+  }
   if (document.sample) (void)page.section("SAMPLE");
+}
+
+// The chart's plane: overview.tpl's viewBox.
+constexpr double kChartLeft = 30, kChartWidth = 540, kChartTop = 16, kChartHeight = 108;
+
+void fill_history(Filler page, const Room& room) {
+  if (room.link.share.scope != "passport" || room.overview.history.empty()) return;
+  std::vector<const store::shares::ScorePoint*> points;
+  for (const auto& point : room.overview.history)
+    if (point.score) points.push_back(&point);
+  Filler section = page.section("HISTORY");
+  if (points.size() < 2) {
+    (void)section.section("FIRST_SCAN");
+    return;
+  }
+  Filler chart = section.section("CHART");
+  std::string line;
+  std::string spoken;
+  for (std::size_t i = 0; i < points.size(); ++i) {
+    const double x =
+        kChartLeft + kChartWidth * static_cast<double>(i) / static_cast<double>(points.size() - 1);
+    const double y = kChartTop + kChartHeight * (1 - *points[i]->score / 100);
+    line += fmt::format("{}{:.1f},{:.1f}", i == 0 ? "" : " ", x, y);
+    spoken += fmt::format("{}{}", i == 0 ? "" : ", ", decimal(*points[i]->score));
+    Filler dot = chart.section("DOT");
+    dot.set("X", fmt::format("{:.1f}", x));
+    dot.set("Y", fmt::format("{:.1f}", y));
+    dot.set("TEXT_Y", fmt::format("{:.1f}", y < 30 ? y + 20 : y - 9));
+    dot.set("SCORE", decimal(*points[i]->score));
+    dot.set("ANCHOR", i == 0 ? "start" : i + 1 == points.size() ? "end" : "middle");
+    Filler row = chart.section("ROW");
+    row.set("DATE", long_date(points[i]->at));
+    row.set("DATE_ISO", to_rfc3339(points[i]->at));
+    row.set("SCORE", decimal(*points[i]->score));
+    row.set("BAND", points[i]->band);
+  }
+  chart.set("LINE", line);
+  chart.set("LABEL", "Readiness scores of the same targets, oldest first: " + spoken);
+  const double change = *points.back()->score - *points.front()->score;
+  chart.set("CHANGE", fmt::format("{} {} points since {}.", change < 0 ? "Down" : "Up",
+                                  decimal(std::abs(change)), long_date(points.front()->at)));
+}
+
+void fill_downloads(Filler page, const Room& room) {
+  if (room.downloads.empty()) return;
+  Filler section = page.section("DOWNLOADS");
+  for (const DownloadLink& download : room.downloads) {
+    const FormatWords words =
+        download.format ? format_words(*download.format)
+                        : FormatWords{.name = "Passport",
+                                      .purpose = "the signed document that names every file"};
+    Filler file = section.section("FILE");
+    file.set("URL", download.href);
+    file.set("NAME", words.name);
+    file.set("PURPOSE", words.purpose);
+    file.set("SIZE", byte_size(download.bytes));
+    if (!download.sha256.empty()) file.section("DIGEST").set("SHA256", download.sha256);
+  }
 }
 
 }  // namespace
 
-void fill_overview(Filler page, const service::OpenLink& link, const service::Overview& overview,
-                   const std::vector<DownloadLink>& downloads, Timestamp now) {
-  const inventory::ScanDocument& document = overview.document;
+void fill_overview(Filler page, const Room& room) {
+  const inventory::ScanDocument& document = room.overview.document;
   const inventory::Judgement& judgement = document.judgement;
-  fill_cover(page, link, document, now);
+  fill_cover(page, room);
   fill_score(page, judgement);
   fill_exposure(page, judgement);
-  fill_first(page, judgement);
+  fill_backlog(page, room);
+  fill_history(page, room);
   fill_mosca(page, judgement.mosca);
+  fill_assets(page, room);
   fill_findings(page, document);
-  if (!downloads.empty()) {
-    Filler section = page.section("DOWNLOADS");
-    for (const DownloadLink& download : downloads) {
-      const FormatWords words = format_words(download.format);
-      Filler file = section.section("FILE");
-      file.set("URL", download.href);
-      file.set("NAME", words.name);
-      file.set("PURPOSE", words.purpose);
-      file.set("SIZE", byte_size(download.bytes));
-    }
-  }
+  fill_downloads(page, room);
   page.set("METHOD", judgement.method_version);
   for (const std::string& note : judgement.notes) page.section("NOTE").set("TEXT", note);
 }

@@ -73,14 +73,13 @@ Pages::Pages() : state_(std::make_unique<State>()) {
 
 Pages::~Pages() = default;
 
-std::string Pages::overview(const service::OpenLink& link, const service::Overview& overview,
-                            const std::vector<DownloadLink>& downloads, Timestamp now) const {
+std::string Pages::overview(const Room& room) const {
   return state_->templates.render("overview", [&](Filler page) {
     state_->fill_frame(page, "Confidential · shared by link",
                        "Made with Carnet. An inventory aid and no audit; observed from the network "
                        "at the time stated above.",
                        true);
-    fill_overview(page, link, overview, downloads, now);
+    fill_overview(page, room);
   });
 }
 

@@ -23,9 +23,30 @@ struct StaticFile {
 };
 
 struct DownloadLink {
-  service::ArtifactFormat format;
+  std::optional<service::ArtifactFormat> format;  // nullopt: the passport
   std::string href;
   std::size_t bytes = 0;
+  std::string sha256;  // hex
+};
+
+// What the visitor wants to see of the assets; "" and 1 where nothing was said. Words that mean
+// nothing count as not said.
+struct AssetQuery {
+  std::string text;
+  std::string status;    // "broken" | "at-risk" | "safe" | "unknown"
+  std::string exposure;  // "key-establishment" | "authentication"
+  std::string order;     // "where" | "algorithm"; "": the most urgent first
+  int page = 1;
+};
+
+// The page behind a link.
+struct Room {
+  const service::OpenLink& link;
+  const service::Overview& overview;
+  std::string address;  // "/r/TOKEN"
+  std::vector<DownloadLink> downloads;
+  AssetQuery assets;
+  Timestamp now{};
 };
 
 // The page before a protected link: it names nobody and says nothing about the scan.
@@ -54,10 +75,7 @@ class Pages {
   ~Pages();
 
   // The overview at /r/{token} for a usable link.
-  [[nodiscard]] std::string overview(const service::OpenLink& link,
-                                     const service::Overview& overview,
-                                     const std::vector<DownloadLink>& downloads,
-                                     Timestamp now) const;
+  [[nodiscard]] std::string overview(const Room& room) const;
   // A page for a link that cannot be shown: `code` is the problem's code ("not_found",
   // "share_link_expired", …, "rate_limited", "unavailable"). Names no tenant. The page for
   // "not_found" is always the same bytes.

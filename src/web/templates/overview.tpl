@@ -27,6 +27,7 @@
 <div><dt>Issued by</dt><dd><bdi>{{ISSUER}}</bdi></dd></div>
 <div><dt>Examined</dt><dd><time datetime="{{FINISHED_ISO}}">{{FINISHED}}</time></dd></div>
 <div><dt>Link valid until</dt><dd><time datetime="{{EXPIRES_ISO}}">{{EXPIRES}}</time> <span class="quiet">(closes {{EXPIRES_LEFT}})</span></dd></div>
+{{#SESSION}}<div><dt>Open in this browser until</dt><dd><time datetime="{{UNTIL_ISO}}">{{UNTIL}}</time></dd></div>{{/SESSION}}
 <div><dt>Reference</dt><dd class="ref">{{SCAN_ID}}</dd></div>
 </dl>
 </div>
@@ -105,15 +106,50 @@
 {{#DEADLINE}}<div><dt>Deadline</dt><dd><strong>{{DAY}}</strong>{{#SOURCE}} <bdi>{{TEXT}}</bdi>{{/SOURCE}}{{#LINK}} <a href="{{URL}}" rel="noopener noreferrer nofollow">{{HOST}}</a>{{/LINK}}</dd></div>{{/DEADLINE}}
 {{#NO_DEADLINE}}<div><dt>Deadline</dt><dd>{{TEXT}}</dd></div>{{/NO_DEADLINE}}
 {{#EFFORT}}<div><dt>Effort</dt><dd>{{TEXT}} <span class="quiet">(estimate)</span></dd></div>{{/EFFORT}}
-{{#OWNER}}<div><dt>Owner</dt><dd><bdi>{{NAME}}</bdi></dd></div>{{/OWNER}}
 </dl>
 </li>
 {{/ITEM}}
 </ol>
-{{#MORE}}<p class="quiet">{{TEXT}}</p>{{/MORE}}
 {{/FIRST}}
 {{#NOTHING_FIRST}}<p>{{TEXT}}</p>{{/NOTHING_FIRST}}
+{{#ACTIONS}}
+<details class="framework actions">
+<summary><span class="fw-name">All {{COUNT}} in order of urgency</span>{{#PROGRESS}} <span class="quiet">{{TEXT}}</span>{{/PROGRESS}}</summary>
+<table class="assets">
+<thead><tr><th scope="col">Action</th><th scope="col">Move to</th><th scope="col">Deadline</th>{{#STATE_HEAD}}<th scope="col">State</th>{{/STATE_HEAD}}</tr></thead>
+<tbody>
+{{#ROW}}
+<tr><th scope="row"><bdi>{{TITLE}}</bdi>{{#WHERE}}<small><bdi>{{TEXT}}</bdi></small>{{/WHERE}}</th>
+<td data-l="Move to"><bdi>{{TARGET}}</bdi></td>
+<td data-l="Deadline">{{DEADLINE}}</td>
+{{#STATE}}<td data-l="State"><span class="st {{TOKEN}}">{{TEXT}}</span>{{#OWNER}} <small><bdi>{{NAME}}</bdi></small>{{/OWNER}}{{#BY}} <small>until {{DAY}}</small>{{/BY}}</td>{{/STATE}}</tr>
+{{/ROW}}
+</tbody>
+</table>
+{{#MORE}}<p class="quiet">{{TEXT}}</p>{{/MORE}}
+</details>
+{{/ACTIONS}}
 </section>
+
+{{#HISTORY}}
+<section class="panel" aria-labelledby="h-history">
+<h2 id="h-history">How the score developed</h2>
+{{#FIRST_SCAN}}<p>This is the first scan of these targets, so there is nothing to compare it with yet.</p>{{/FIRST_SCAN}}
+{{#CHART}}
+<p class="intro">Scans of exactly the same targets, up to this one. {{CHANGE}}</p>
+<svg class="history" viewBox="0 0 600 150" role="img" aria-label="{{LABEL}}">
+<path class="h-grid" d="M30 16H570M30 70H570M30 124H570"/>
+<text class="g-end" x="4" y="20">100</text><text class="g-end" x="4" y="74">50</text><text class="g-end" x="4" y="128">0</text>
+<polyline class="h-line" points="{{LINE}}"/>
+{{#DOT}}<circle class="h-dot" cx="{{X}}" cy="{{Y}}" r="4"/><text class="g-end" x="{{X}}" y="{{TEXT_Y}}" text-anchor="{{ANCHOR}}">{{SCORE}}</text>{{/DOT}}
+</svg>
+<details class="framework"><summary><span class="fw-name">The same as a table</span></summary>
+<table class="plain"><thead><tr><th scope="col">Examined</th><th scope="col">Score</th><th scope="col">Band</th></tr></thead>
+<tbody>{{#ROW}}<tr><th scope="row"><time datetime="{{DATE_ISO}}">{{DATE}}</time></th><td data-l="Score">{{SCORE}}</td><td data-l="Band">{{BAND}}</td></tr>{{/ROW}}</tbody></table>
+</details>
+{{/CHART}}
+</section>
+{{/HISTORY}}
 
 <section class="panel" aria-labelledby="h-mosca">
 <h2 id="h-mosca">Is there still time?</h2>
@@ -134,18 +170,30 @@
 {{#DEFAULTS_NOTE}}<p class="quiet">{{TEXT}}</p>{{/DEFAULTS_NOTE}}
 </section>
 
-<section class="panel" aria-labelledby="h-assets">
+<section class="panel" id="assets" aria-labelledby="h-assets">
 <h2 id="h-assets">What was found</h2>
-<p class="intro">One asset is one thing that one endpoint relies on. The most urgent come first.</p>
-{{#GROUP}}
-<h3 id="h-{{TOKEN}}">{{TITLE}} <span class="quiet">{{COUNT}}</span></h3>
-<table class="assets" aria-labelledby="h-{{TOKEN}}">
+<p class="intro">One asset is one thing that one endpoint relies on.</p>
+{{#FINDER}}
+<form class="finder noprint" method="get" action="{{ACTION}}" role="search" aria-label="Assets">
+<p class="wide"><label for="f-q">Search</label><input id="f-q" name="q" type="search" maxlength="100" value="{{TEXT}}" autocomplete="off" spellcheck="false"></p>
+<p><label for="f-status">Status</label><select id="f-status" name="status">{{#STATUS}}<option value="{{VALUE}}"{{#CHOSEN}} selected{{/CHOSEN}}>{{TEXT}}</option>{{/STATUS}}</select></p>
+<p><label for="f-exposure">Purpose</label><select id="f-exposure" name="exposure">{{#EXPOSURE}}<option value="{{VALUE}}"{{#CHOSEN}} selected{{/CHOSEN}}>{{TEXT}}</option>{{/EXPOSURE}}</select></p>
+<p><label for="f-order">Order</label><select id="f-order" name="order">{{#ORDER}}<option value="{{VALUE}}"{{#CHOSEN}} selected{{/CHOSEN}}>{{TEXT}}</option>{{/ORDER}}</select></p>
+<p class="go"><button class="button" type="submit">Show</button>{{#RESET}} <a href="{{URL}}">Show all</a>{{/RESET}}</p>
+</form>
+{{/FINDER}}
+{{#FOUND}}
+<div id="found">
+<p class="quiet" role="status">{{SHOWN}}</p>
+{{#NONE}}<p>Nothing fits. Take something out of the search, or show all.</p>{{/NONE}}
+{{#TABLE}}
+<table class="assets" aria-labelledby="h-assets">
 <thead><tr><th scope="col">Status</th><th scope="col">Where</th><th scope="col">Algorithm</th><th scope="col">What it means</th><th scope="col">Move to</th></tr></thead>
 <tbody>
 {{#ROW}}
 <tr>
 <td data-l="Status"><span class="st {{STATUS}}"><svg class="ico" width="16" height="16" aria-hidden="true"><use href="#s-{{STATUS}}"/></svg>{{STATUS_TEXT}}</span></td>
-<th scope="row"><bdi>{{WHERE}}</bdi>{{#LABEL}}<small><bdi>{{TEXT}}</bdi></small>{{/LABEL}}</th>
+<th scope="row"><bdi>{{WHERE}}</bdi><small><bdi>{{LABEL}}</bdi></small></th>
 <td data-l="Algorithm"><bdi>{{ALGORITHM}}</bdi>{{#SIZE}} <span class="quiet nowrap">{{BITS}} bits</span>{{/SIZE}}</td>
 <td data-l="What it means"><bdi>{{SUMMARY}}</bdi>{{#HNDL}} <em class="tag">exposed today</em>{{/HNDL}}</td>
 <td data-l="Move to"><bdi>{{REPLACEMENT}}</bdi></td>
@@ -153,8 +201,12 @@
 {{/ROW}}
 </tbody>
 </table>
-{{#MORE}}<p class="quiet">{{TEXT}}</p>{{/MORE}}
-{{/GROUP}}
+{{/TABLE}}
+{{#PAGES}}
+<nav class="pages noprint" aria-label="Pages of assets">{{#PREVIOUS}}<a rel="prev" href="{{URL}}">Previous</a>{{/PREVIOUS}} <span class="quiet">Page {{NUMBER}} of {{COUNT}}</span> {{#NEXT}}<a rel="next" href="{{URL}}">Next</a>{{/NEXT}}</nav>
+{{/PAGES}}
+</div>
+{{/FOUND}}
 {{#NO_ASSETS}}<p>No asset could be classified.</p>{{/NO_ASSETS}}
 {{#UNREACHED}}
 <h3 id="h-unreached">Could not be reached <span class="quiet">{{COUNT}}</span></h3>
@@ -194,9 +246,9 @@
 <section class="panel noprint" aria-labelledby="h-downloads">
 <h2 id="h-downloads">Take it with you</h2>
 <ul class="downloads">
-{{#FILE}}<li><a href="{{URL}}" download><strong>{{NAME}}</strong> <span>{{PURPOSE}}</span> <span class="size">{{SIZE}}</span></a></li>{{/FILE}}
+{{#FILE}}<li><a href="{{URL}}" download><strong>{{NAME}}</strong> <span>{{PURPOSE}}</span> <span class="size">{{SIZE}}</span></a>{{#DIGEST}}<code class="digest" title="SHA-256">{{SHA256}}</code>{{/DIGEST}}</li>{{/FILE}}
 </ul>
-<p class="quiet">The downloads work for as long as this link does. Keep the address of this page to yourself: whoever has it can read the report.</p>
+<p class="quiet">Beneath each file stands its SHA-256: <code>sha256sum FILE</code> must give the same. The downloads work for as long as this link does. Keep the address of this page to yourself: whoever has it can read the report.</p>
 </section>
 {{/DOWNLOADS}}
 

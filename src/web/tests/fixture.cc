@@ -226,8 +226,15 @@ service::OpenLink link() {
 std::vector<DownloadLink> downloads() {
   const std::string base =
       "/r/cnt_s_0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKL/report?format=";
-  return {{service::ArtifactFormat::kJson, base + "json", 48'213},
-          {service::ArtifactFormat::kCsv, base + "csv", 6'120}};
+  const std::string digest = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
+  return {{service::ArtifactFormat::kJson, base + "json", 48'213, digest},
+          {service::ArtifactFormat::kCsv, base + "csv", 6'120, digest}};
+}
+
+std::vector<store::shares::ScorePoint> history() {
+  return {{at("2026-05-20T09:00:00Z"), 22.5, "Critical"},
+          {at("2026-08-20T09:00:00Z"), 31, "Critical"},
+          {at("2026-11-24T09:03:41Z"), 41.5, "At Risk"}};
 }
 
 std::vector<DocsRoute> routes() {

@@ -17,6 +17,8 @@ inline constexpr std::string_view kNow = "2026-11-24T09:12:00Z";
 [[nodiscard]] inventory::ScanDocument document();
 [[nodiscard]] service::OpenLink link();
 [[nodiscard]] std::vector<DownloadLink> downloads();
+// Three scans of the same targets, the last of them this one.
+[[nodiscard]] std::vector<store::shares::ScorePoint> history();
 [[nodiscard]] std::vector<DocsRoute> routes();
 [[nodiscard]] std::vector<DocsProblem> problems();
 // The same document with `text` in every place where a string comes from a person or from the

@@ -17,10 +17,16 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 
 std::string overview_of(inventory::ScanDocument document, const service::OpenLink& link,
-                        const std::vector<DownloadLink>& downloads = fixture::downloads()) {
+                        const std::vector<DownloadLink>& downloads = fixture::downloads(),
+                        const AssetQuery& query = {}) {
   service::Overview shown;
   shown.document = std::move(document);
-  return Pages().overview(link, shown, downloads, fixture::at(fixture::kNow));
+  return Pages().overview({.link = link,
+                           .overview = shown,
+                           .address = "/r/cnt_s_TOKEN",
+                           .downloads = downloads,
+                           .assets = query,
+                           .now = fixture::at(fixture::kNow)});
 }
 
 std::string plain_overview() { return overview_of(fixture::document(), fixture::link()); }
@@ -223,8 +229,10 @@ TEST(Overview, NamesThreeFirstStepsWithDeadlineAndSource) {
   EXPECT_THAT(html, HasSubstr("<strong>31 March 2025</strong> <bdi>PCI DSS 4.0.1, 4.2.1</bdi>"));
   EXPECT_THAT(html,
               HasSubstr("<a href=\"https://digital-strategy.ec.europa.eu/en/library/roadmap\""));
-  EXPECT_THAT(html, HasSubstr("1 more action is in the full report"));
-  EXPECT_THAT(done, Not(HasSubstr("Turn off TLS 1.0 and RSA key transport")));
+  EXPECT_THAT(html, HasSubstr("All 4 actions in order of urgency"));
+  EXPECT_THAT(html, HasSubstr("0 of 4 done"));
+  EXPECT_THAT(done, Not(HasSubstr("<h3><bdi>Turn off TLS 1.0 and RSA key transport")));
+  EXPECT_THAT(done, HasSubstr("1 of 4 done"));
 }
 
 TEST(Overview, SettingsInAnActionAreCodeAndThePlaceIsSaidOnce) {
@@ -273,8 +281,8 @@ TEST(Overview, LargeScanKeepsTheFirstViewSmall) {
                                  pages.asset("carnet.js")->bytes.size() +
                                  pages.asset("carnet.svg")->bytes.size();
   EXPECT_LT(first_view, 100U * 1024U);
-  EXPECT_THAT(html, HasSubstr("The 50 most urgent of 5007 are shown"));
-  EXPECT_THAT(html, HasSubstr("the downloads have them all"));
+  EXPECT_THAT(html, HasSubstr(" assets, 1 to 50 shown."));
+  EXPECT_THAT(html, HasSubstr("Page 1 of 101"));
 }
 
 TEST(Problems, NotFoundIsAlwaysTheSameBytes) {

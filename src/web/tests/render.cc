@@ -28,7 +28,13 @@ bool write_overviews(const web::Pages& pages, const std::filesystem::path& dir) 
                             const carnet::service::OpenLink& link) {
     carnet::service::Overview shown;
     shown.document = std::move(document);
-    return pages.overview(link, shown, fixture::downloads(), now);
+    shown.history = fixture::history();
+    return pages.overview({.link = link,
+                           .overview = shown,
+                           .address = "/r/cnt_s_TOKEN",
+                           .downloads = fixture::downloads(),
+                           .assets = {},
+                           .now = now});
   };
   carnet::inventory::ScanDocument sample = fixture::document();
   sample.sample = true;
@@ -55,6 +61,18 @@ bool write_others(const web::Pages& pages, const std::filesystem::path& dir) {
                            "share_session_needed", "rate_limited", "unavailable", "internal"}) {
     if (!write(dir / ("problem-"s + code + ".html"), pages.link_problem(code, 404))) return false;
   }
+  web::OpenPage door{.token = "cnt_s_TOKEN",
+                     .scope = "passport",
+                     .passcode = true,
+                     .counted = true,
+                     .expires_at = fixture::link().share.expires_at,
+                     .note = web::OpenPage::Note::kNone};
+  const carnet::Timestamp now = fixture::at(fixture::kNow);
+  if (!write(dir / "door-passcode.html", pages.open(door, now))) return false;
+  door.note = web::OpenPage::Note::kWrong;
+  if (!write(dir / "door-wrong.html", pages.open(door, now))) return false;
+  door.passcode = false;
+  if (!write(dir / "door-button.html", pages.open(door, now))) return false;
   if (!write(dir / "docs.html", pages.docs(fixture::routes(), fixture::problems(), "0.1.0")))
     return false;
   std::filesystem::create_directories(dir / "assets");

@@ -9,3 +9,6 @@ CREATE INDEX shares_unrevoked ON shares (tenant_id, expires_at, scan_id) WHERE r
 ALTER TABLE share_views ADD COLUMN count INTEGER NOT NULL DEFAULT 1;
 ALTER TABLE share_views ADD COLUMN last_at INTEGER NOT NULL DEFAULT 0;
 UPDATE share_views SET last_at = at;
+
+-- Earlier scans of the same targets, for the score's history.
+CREATE INDEX passports_by_target ON passports (tenant_id, target_set, issued_at);
