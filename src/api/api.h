@@ -14,12 +14,14 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "base/secret.h"
+#include "service/handshakes.h"
 #include "service/idempotency.h"
 #include "service/passports.h"
 #include "service/scans.h"
 #include "service/sharing.h"
 #include "service/tenancy.h"
 #include "service/transparency.h"
+#include "service/uploads.h"
 #include "service/verification.h"
 #include "store/database.h"
 #include "web/pages.h"
@@ -41,6 +43,8 @@ struct ApiDependencies {
   service::Transparency* transparency = nullptr;  // without it the log's routes answer 503
   service::Passports* passports = nullptr;        // likewise for keys and passports
   service::Verification* verification = nullptr;  // likewise for verifying
+  service::Handshakes* handshakes = nullptr;      // likewise for proving a handshake
+  service::Uploads* uploads = nullptr;            // likewise for files
 };
 
 struct ApiOptions {

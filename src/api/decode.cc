@@ -237,11 +237,6 @@ void Members::required(std::string_view name) {
   if (value == nullptr || value->is_null()) add(name, "required", "is required");
 }
 
-void Members::not_yet(std::string_view name) {
-  if (find(name) != nullptr)
-    add(name, "not_supported", "is not supported yet; it comes with a later release");
-}
-
 void Members::done() {
   // Long or odd names are shown cut: they are the caller's text.
   constexpr std::size_t kShownMax = 64;  // limit: internal
@@ -321,6 +316,17 @@ Result<service::AuthorizedTargets> decode_authorized_targets(std::string_view te
   return out;
 }
 
+Result<std::string> decode_handshake_target(std::string_view text) {
+  CARNET_TRY(body, Body::parse(text));
+  service::FieldErrors errors;
+  Members members(body.object(), errors);
+  auto target = members.text("target", {.min = 1, .max = 2048});
+  members.required("target");
+  members.done();
+  if (!errors.empty()) return errors.take();
+  return std::move(*target);
+}
+
 Result<service::ScanRequest> decode_scan_request(std::string_view text) {
   CARNET_TRY(body, Body::parse(text));
   service::FieldErrors errors;
@@ -345,7 +351,7 @@ Result<service::ScanRequest> decode_scan_request(std::string_view text) {
   out.label = members.text("label", {}).value_or("");
   out.scenario_id = members.text("scenarioId", {.min = 1, .max = 64}).value_or("");
   out.use_fixture = members.flag("useFixture").value_or(false);
-  members.not_yet("bundleSessionId");
+  out.bundle_session_id = members.text("bundleSessionId", {.min = 1, .max = 64}).value_or("");
   members.done();
   // The service checks what targets mean; where it will not be asked, their form is checked here,
   // so that one answer names every bad field. Not in a list that lost an entry: its places are off.

@@ -42,8 +42,6 @@ class Members {
                                                          std::size_t count_max, int min, int max);
   [[nodiscard]] const boost::json::object* object(std::string_view name);
   void required(std::string_view name);  // an error if it is absent
-  // A member that a later release brings: named as such when it is there.
-  void not_yet(std::string_view name);
   [[nodiscard]] std::string path_of(std::string_view name) const;
   void done();
 
@@ -67,6 +65,8 @@ class Members {
 [[nodiscard]] Result<service::NewKey> decode_new_key(std::string_view body);
 [[nodiscard]] Result<service::Settings> decode_settings(std::string_view body);
 [[nodiscard]] Result<service::AuthorizedTargets> decode_authorized_targets(std::string_view body);
+// The one member of a request to prove a handshake.
+[[nodiscard]] Result<std::string> decode_handshake_target(std::string_view text);
 [[nodiscard]] Result<service::ScanRequest> decode_scan_request(std::string_view body);
 // The passcode in the body of opening a link; the body may be left out.
 [[nodiscard]] Result<std::optional<Secret>> decode_open_link(std::string_view text);

@@ -53,6 +53,9 @@ Task<Answer> get_report(Site&, Call&);
 Task<Answer> get_report_availability(Site&, Call&);
 Task<Answer> list_inventory(Site&, Call&);
 
+// handlers_handshake.cc
+Task<Answer> prove_handshake(Site&, Call&);
+
 // handlers_knowledge.cc
 Answer list_standards(Site&, Call&);
 Answer list_algorithms(Site&, Call&);
@@ -71,6 +74,9 @@ Task<Answer> list_share_views(Site&, Call&);
 Task<Answer> get_link(Site&, Call&);
 Task<Answer> open_link(Site&, Call&);  // handlers_link_open.cc
 Task<Answer> get_link_report(Site&, Call&);
+
+// handlers_upload.cc
+Task<Answer> upload_bundle(Site&, Call&);
 
 // handlers_verify.cc
 Answer get_keys(Site&, Call&);

@@ -29,8 +29,19 @@ std::string_view parameter(std::string_view header, std::string_view name) {
   return {};
 }
 
-// The field's name in the head of a part.
-std::string_view name_in(std::string_view head) {
+constexpr std::size_t kFileNameMax = 255;  // limit: internal
+
+// Browsers may send a path; what is shown is its last part, as text.
+std::string last_of_path(std::string_view path) {
+  const std::size_t slash = path.find_last_of("/\\");
+  if (slash != std::string_view::npos) path.remove_prefix(slash + 1);
+  std::string out(path.substr(0, kFileNameMax));
+  if (!is_valid_utf8(out) || has_forbidden_control(out)) return "file";
+  return out;
+}
+
+// The value of a parameter of the Content-Disposition in the head of a part.
+std::string_view name_in(std::string_view head, std::string_view which) {
   constexpr std::string_view kDisposition = "content-disposition:";
   while (!head.empty()) {
     const std::size_t end = head.find("\r\n");
@@ -38,14 +49,15 @@ std::string_view name_in(std::string_view head) {
     head = end == std::string_view::npos ? std::string_view{} : head.substr(end + 2);
     if (line.size() > kDisposition.size() &&
         iequals_ascii(line.substr(0, kDisposition.size()), kDisposition))
-      return parameter(line.substr(kDisposition.size()), "name");
+      return parameter(line.substr(kDisposition.size()), which);
   }
   return {};
 }
 
 }  // namespace
 
-Result<std::vector<FormPart>> read_multipart(std::string_view content_type, std::string_view body) {
+Result<std::vector<FormPart>> read_multipart(std::string_view content_type, std::string_view body,
+                                             std::size_t parts_max) {
   if (!iequals_ascii(trim_ascii(split(content_type, ';').front()), "multipart/form-data"))
     return bad("its type is another");
   const std::string_view boundary = parameter(content_type, "boundary");
@@ -64,10 +76,13 @@ Result<std::vector<FormPart>> read_multipart(std::string_view content_type, std:
       return bad("a part has no end of its head");
     const std::size_t end = body.find(next, head + 4);
     if (end == std::string_view::npos) return bad("its last boundary is missing");
-    const std::string_view name = name_in(body.substr(0, head));
+    const std::string_view name = name_in(body.substr(0, head), "name");
+    const std::string_view file = name_in(body.substr(0, head), "filename");
     if (name.empty()) return bad("a part has no name");
-    if (parts.size() == kFormPartsMax) return bad("it has too many parts");
-    parts.push_back({.name = std::string(name), .bytes = body.substr(head + 4, end - head - 4)});
+    if (parts.size() == parts_max) return bad("it has too many parts");
+    parts.push_back({.name = last_of_path(name),
+                     .file_name = last_of_path(file),
+                     .bytes = body.substr(head + 4, end - head - 4)});
     body.remove_prefix(end + next.size());
   }
 }

@@ -12,14 +12,16 @@ namespace carnet::api {
 
 struct FormPart {
   std::string name;
+  std::string file_name;  // the last part of a path, at most 255 bytes; "" if it is no file
   std::string_view bytes;
 };
 
 inline constexpr std::size_t kFormPartsMax = 16;
 inline constexpr std::size_t kFormHeadBytesMax = 4096;  // of one part
 
-// `content_type` is the request's. kMalformedRequest with a sentence; file names are not kept.
+// `content_type` is the request's. kMalformedRequest with a sentence.
 [[nodiscard]] Result<std::vector<FormPart>> read_multipart(std::string_view content_type,
-                                                           std::string_view body);
+                                                           std::string_view body,
+                                                           std::size_t parts_max = kFormPartsMax);
 
 }  // namespace carnet::api

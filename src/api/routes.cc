@@ -59,15 +59,17 @@ struct Write {
   bool form = false;
   std::string_view produces = kJson;
   std::string_view consumes = "";
+  std::size_t body_bytes_max = 0;  // 0: by what it consumes
 };
 constexpr Route write(const Write& w) {
   return {.method = w.method,
           .path = w.path,
           .operation_id = w.operation_id,
           .access = w.access,
-          .body_bytes_max = w.request.empty() || w.form ? 0
-                            : w.consumes.empty()        ? kBodyBytesMax
-                                                        : kVerifyBodyBytesMax,
+          .body_bytes_max = w.body_bytes_max > 0          ? w.body_bytes_max
+                            : w.request.empty() || w.form ? 0
+                            : w.consumes.empty()          ? kBodyBytesMax
+                                                          : kVerifyBodyBytesMax,
           .rate_cost = 1,
           .idempotent = w.idempotent,
           .etag = false,
@@ -83,6 +85,14 @@ constexpr Route write(const Write& w) {
           .query = "",
           .handle = w.handle};
 }
+
+// What files of the kinds that are read come as; anything else is sent as application/octet-stream.
+constexpr std::string_view kFileTypes =
+    "multipart/form-data, text/csv, text/plain, application/json, application/vnd.cyclonedx+json, "
+    "application/jwk-set+json, application/pem-certificate-chain, application/x-pem-file, "
+    "application/pkix-cert, application/x-x509-ca-cert, application/pkix-crl, "
+    "application/pkcs7-mime, application/x-pkcs7-certificates, application/pkcs10, "
+    "application/pkcs8, application/x-pkcs12, application/octet-stream";
 
 constexpr Access kOpen = Access::open();
 constexpr Access kVerify = Access::verify();
@@ -141,6 +151,9 @@ constexpr Route kRoutes[] = {
     read({"/tenant/audit", "audit.list", kAdmin, "tenant", "AuditList", "Who did what",
           list_audit_entries, "audit_limit,cursor,action,since"}),
 
+    write({kPost, "/pqc/upload-bundle", "upload.create", kOperator, "scans", "UploadBundle",
+           "Upload", 201, "Hand in files and lists to be scanned", upload_bundle, true, false,
+           false, kJson, kFileTypes, kUploadBodyBytesMax}),
     write({kPost, "/pqc/scan", "scan.create", kOperator, "scans", "NewScan", "StartedScan", 202,
            "Start a scan", create_scan, true}),
     read({"/pqc/scan/{scan_id}", "scan.get", kViewer, "scans", "Scan",
@@ -152,6 +165,9 @@ constexpr Route kRoutes[] = {
            "CancelledScan", 200, "Cancel a scan", cancel_scan}),
     write({kPost, "/pqc/scan/{scan_id}/persist", "scan.persist", kOperator, "scans", "",
            "PersistedScan", 200, "Keep a scan beyond the retention time", persist_scan}),
+    write({kPost, "/pqc/handshake/prove", "handshake.prove", kOperator, "scans", "HandshakeTarget",
+           "ProvenHandshake", 200, "Prove a live post-quantum handshake with one endpoint",
+           prove_handshake}),
     read({"/pqc/report/{scan_id}", "report.get", kViewer, "reports", "Report",
           "Take a scan away as a file", get_report, "format", "application/json, text/csv"}),
     read({"/pqc/report/{scan_id}/availability", "report.availability", kViewer, "reports",

@@ -69,6 +69,7 @@ class Handle {
 inline constexpr std::size_t kBodyBytesMax = 1024 * 1024;
 // What may be handed in to be verified.
 inline constexpr std::size_t kVerifyBodyBytesMax = 16 * 1024 * 1024;
+inline constexpr std::size_t kUploadBodyBytesMax = 32 * 1024 * 1024;
 // A route that takes no body reads and ignores a small one: some clients send "{}" with everything.
 inline constexpr std::size_t kIgnoredBodyMax = 16 * 1024;
 

@@ -25,12 +25,14 @@
 #include "app/version.h"
 #include "net/dialer.h"
 #include "probe/engine.h"
+#include "service/handshakes.h"
 #include "service/idempotency.h"
 #include "service/passports.h"
 #include "service/scans.h"
 #include "service/sharing.h"
 #include "service/tenancy.h"
 #include "service/transparency.h"
+#include "service/uploads.h"
 #include "service/verification.h"
 #include "store/database.h"
 #include "web/pages.h"
@@ -196,8 +198,11 @@ class Service {
                   .open_per_tenant_max = settings.links_per_tenant,
                   .passports = &passports_}),
         idempotency_(*db_, clock, random, pepper_),
+        uploads_(*db_, clock, random),
         worker_(*db_, clock, random, log_, *dialer_, settings.probes.limits,
                 {.signals = &signals_of_scans_, .passports = &passports_}),
+        handshakes_(*db_, clock, random, policy_, worker_,
+                    {.authorize_any_target = settings.authorize_any_target}),
         clock_(clock),
         server_({.trusted_proxies = settings.trusted_proxies}, handler_, log_),
         control_(1),
@@ -242,7 +247,9 @@ class Service {
                                       .worker = db_->persistent() ? &worker_ : nullptr,
                                       .transparency = db_->persistent() ? &transparency_ : nullptr,
                                       .passports = db_->persistent() ? &passports_ : nullptr,
-                                      .verification = db_->persistent() ? &verification_ : nullptr},
+                                      .verification = db_->persistent() ? &verification_ : nullptr,
+                                      .handshakes = db_->persistent() ? &handshakes_ : nullptr,
+                                      .uploads = db_->persistent() ? &uploads_ : nullptr},
                  std::move(options));
     api_->set_admin_key(std::move(admin_key));
     api_->set_connection_counts([this] { return server_.counts(); });
@@ -302,7 +309,10 @@ class Service {
       timer.expires_after(kHousekeepingInterval);
       co_await timer.async_wait(asio::use_awaitable);
       co_await tenancy_.flush_last_used();
-      if (round % kPurgeEveryRounds == 0) co_await idempotency_.purge();
+      if (round % kPurgeEveryRounds == 0) {
+        co_await idempotency_.purge();
+        co_await uploads_.purge();
+      }
     }
   }
 
@@ -393,6 +403,7 @@ class Service {
     if (!tasks.run(flush_all())) log_.warn("last-used times or visits were not written");
     sharing_.stop();
     verification_.stop();
+    uploads_.stop();
     db_->stop();
     transparency_.stop();
     log_.info("stopped");
@@ -426,7 +437,9 @@ class Service {
   service::Scans scans_;
   service::Sharing sharing_;
   service::Idempotency idempotency_;
+  service::Uploads uploads_;
   service::ScanWorker worker_;
+  service::Handshakes handshakes_;
   const Clock& clock_;
   std::optional<api::Api> api_;
   LateHandler handler_;

@@ -1,6 +1,8 @@
 // Assets of files and key sets: every certificate and key stands for itself.
 #include <fmt/format.h>
 
+#include <set>
+
 #include "assess/classify_internal.h"
 
 namespace carnet::assess {
@@ -226,20 +228,29 @@ bool is_published(const JwksObservation& jwks, const JwksKey& key, std::size_t i
       });
 }
 
+// One key or certificate that stands in a file twice is one asset.
+void add_once(std::vector<ClassifiedAsset>& assets, ClassifiedAsset asset,
+              std::set<std::string>& seen) {
+  if (seen.insert(asset.asset.id).second) assets.push_back(std::move(asset));
+}
+
 }  // namespace
 
 std::vector<ClassifiedAsset> classify_file(const Endpoint& endpoint, const FileObservation& file,
                                            bool urgent) {
   std::vector<ClassifiedAsset> assets;
+  std::set<std::string> seen;
   for (const FileEntry& entry : file.entries) {
     const auto index = static_cast<std::size_t>(entry.certificate);
     if (entry.certificate >= 0 && index < file.certificates.size()) {
-      assets.push_back(
-          classify_lone_certificate(endpoint, file.certificates[index], label_of(entry, endpoint)));
+      add_once(
+          assets,
+          classify_lone_certificate(endpoint, file.certificates[index], label_of(entry, endpoint)),
+          seen);
     } else if (entry.kind == "protocol") {
-      assets.push_back(classify_protocol(endpoint, entry, urgent));
+      add_once(assets, classify_protocol(endpoint, entry, urgent), seen);
     } else {
-      assets.push_back(classify_entry(endpoint, entry, urgent));
+      add_once(assets, classify_entry(endpoint, entry, urgent), seen);
     }
   }
   const bool nothing = file.entries.empty() && !endpoint.jwks && !file.errors.empty();
@@ -255,6 +266,7 @@ std::vector<ClassifiedAsset> classify_file(const Endpoint& endpoint, const FileO
 std::vector<ClassifiedAsset> classify_jwks(const Endpoint& endpoint, const JwksObservation& jwks,
                                            bool urgent) {
   std::vector<ClassifiedAsset> assets;
+  std::set<std::string> seen;
   for (std::size_t i = 0; i < jwks.keys.size(); ++i) {
     const JwksKey& key = jwks.keys[i];
     ClassifiedAsset result = classify_jwk(endpoint, jwks, key, i, urgent);
@@ -262,7 +274,7 @@ std::vector<ClassifiedAsset> classify_jwks(const Endpoint& endpoint, const JwksO
       result.causes.clear();
       judge_broken(result, "The key set publishes this key's private part.", "key-published");
     }
-    assets.push_back(std::move(result));
+    add_once(assets, std::move(result), seen);
   }
   return assets;
 }

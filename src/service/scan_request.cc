@@ -1,6 +1,9 @@
 #include "service/scan_request.h"
 
 #include <algorithm>
+#include <map>
+#include <set>
+#include <tuple>
 #include <unordered_set>
 
 #include <fmt/format.h>
@@ -50,9 +53,9 @@ void check_scenario(const ScanRequest& request, FieldErrors& bad) {
   if (!request.use_fixture)
     bad.add("useFixture", "required",
             "must be true with scenarioId: scenarios are sample data, not scans");
-  if (!request.targets.empty())
+  if (!request.targets.empty() || !request.bundle_session_id.empty())
     bad.add("scenarioId", "conflict",
-            "must not be given together with targets: a sample touches no network");
+            "must not be given together with targets or a bundle: a sample touches no network");
   if (assess::find_scenario(request.scenario_id, Timestamp{})) return;
   std::string known;
   for (const assess::Scenario& scenario : assess::all_scenarios(Timestamp{})) {
@@ -65,6 +68,19 @@ void check_scenario(const ScanRequest& request, FieldErrors& bad) {
 bj::array to_array(const std::vector<std::string>& items) {
   bj::array out;
   for (const std::string& item : items) out.emplace_back(item);
+  return out;
+}
+
+Result<std::vector<ListedTarget>> listed_of(const bj::value& value) {
+  const bj::array* rows = value.if_array();
+  if (rows == nullptr) return make_internal("stored endpoint list: not an array");
+  std::vector<ListedTarget> out;
+  out.reserve(rows->size());
+  for (const bj::value& row : *rows) {
+    const bj::object* one = row.if_object();
+    if (one == nullptr) return make_internal("stored endpoint list: a row that is no object");
+    out.push_back({.target = text_of(*one, "target"), .kind = text_of(*one, "kind")});
+  }
   return out;
 }
 
@@ -159,7 +175,19 @@ std::string write_request(const StoredRequest& request) {
   if (request.mosca.years_to_qday) mosca["yearsToQDay"] = *request.mosca.years_to_qday;
   object["mosca"] = std::move(mosca);
   if (!request.scenario_id.empty()) object["scenarioId"] = request.scenario_id;
+  if (!request.listed.empty()) {
+    bj::array listed;
+    for (const ListedTarget& row : request.listed)
+      listed.push_back({{"target", row.target}, {"kind", row.kind}});
+    object["listed"] = std::move(listed);
+  }
+  if (request.files > 0) object["files"] = request.files;
   return json::write(object);
+}
+
+Result<std::vector<ListedTarget>> read_listed(std::string_view text) {
+  CARNET_TRY(value, json::parse(text));
+  return listed_of(value);
 }
 
 Result<StoredRequest> read_request(std::string_view text) {
@@ -182,6 +210,12 @@ Result<StoredRequest> read_request(std::string_view text) {
     request.mosca.years_to_qday = number(mosca->as_object(), "yearsToQDay");
   }
   request.scenario_id = text_of(*object, "scenarioId");
+  if (const bj::value* listed = object->if_contains("listed")) {
+    CARNET_TRY(rows, listed_of(*listed));
+    request.listed = std::move(rows);
+  }
+  if (const bj::value* files = object->if_contains("files"); files != nullptr && files->is_int64())
+    request.files = static_cast<int>(files->as_int64());
   return request;
 }
 
@@ -190,7 +224,8 @@ std::vector<net::Target> check_request(const ScanRequest& request, FieldErrors& 
   std::vector<net::Target> targets;
   if (request.targets.size() > kTargetsMax) {
     bad.add(field, "too_many", fmt::format("must have at most {} entries", kTargetsMax));
-  } else if (request.targets.empty() && request.scenario_id.empty() && !request.use_fixture) {
+  } else if (request.targets.empty() && request.scenario_id.empty() && !request.use_fixture &&
+             request.bundle_session_id.empty()) {
     bad.add(field, "required", "must name what to scan: a host, host:port, URL or CIDR block");
   } else {
     std::unordered_set<std::string> seen;
@@ -222,7 +257,33 @@ Result<std::vector<probe::PlannedEndpoint>> plan_request(const StoredRequest& re
   wanted.kinds = request.kinds;
   wanted.ports = request.ports;
   wanted.endpoints_max = endpoints_max;
-  return probe::plan(wanted);
+  CARNET_TRY(out, probe::plan(wanted));
+  if (request.listed.empty()) return out;
+
+  std::map<std::string, std::vector<net::Target>> by_kind;
+  for (const ListedTarget& row : request.listed) {
+    CARNET_TRY(target, net::parse_target(row.target));
+    by_kind[row.kind].push_back(std::move(target));
+  }
+  std::set<std::tuple<std::string, std::uint16_t, std::string>> seen;
+  for (const auto& endpoint : out) seen.insert({endpoint.host, endpoint.port, endpoint.kind});
+  for (auto& [kind, targets] : by_kind) {
+    wanted.targets = std::move(targets);
+    wanted.kinds = kind.empty() ? request.kinds : std::vector<std::string>{kind};
+    CARNET_TRY(more, probe::plan(wanted));
+    for (probe::PlannedEndpoint& endpoint : more) {
+      if (!seen.insert({endpoint.host, endpoint.port, endpoint.kind}).second) continue;
+      out.push_back(std::move(endpoint));
+    }
+  }
+  if (out.size() > endpoints_max)
+    return make_validation_error(
+        {{.field = "targets",
+          .pointer = "/targets",
+          .code = "too_many",
+          .detail = fmt::format("must come to at most {} endpoints together with the uploaded list",
+                                endpoints_max)}});
+  return out;
 }
 
 Result<void> authorize(const std::vector<net::Target>& targets, const Authority& authority) {

@@ -14,19 +14,25 @@
 
 namespace carnet::service {
 
-inline constexpr std::size_t kTargetsMax = 1000;
+inline constexpr std::size_t kTargetsMax = 10000;
 inline constexpr std::size_t kPortsMax = 64;
 inline constexpr double kMoscaYearsMax = 100;
 
 // Everything a worker needs; the tenant's Mosca settings are merged in when the scan is submitted,
 // so that a second attempt judges by the same numbers.
+struct ListedTarget {
+  std::string target;  // normal form
+  std::string kind;    // "" = as the request's kinds say
+};
 struct StoredRequest {
   std::vector<std::string> targets;  // normal form, without duplicates; empty for a sample
   std::vector<std::string> kinds;
   std::vector<std::uint16_t> ports;
   inventory::Profile profile = inventory::Profile::kStandard;
   assess::MoscaInput mosca;
-  std::string scenario_id;  // a sample
+  std::string scenario_id;           // a sample
+  std::vector<ListedTarget> listed;  // from an upload
+  int files = 0;                     // of an upload; they lie beside the scan
 };
 [[nodiscard]] std::string write_request(const StoredRequest& request);
 [[nodiscard]] Result<StoredRequest> read_request(std::string_view text);
@@ -34,7 +40,10 @@ struct StoredRequest {
 // Appends every fault of `request` to `bad`; the targets that parsed, without duplicates.
 [[nodiscard]] std::vector<net::Target> check_request(const ScanRequest& request, FieldErrors& bad);
 
-// The plan of a stored request.
+// The endpoint lists of an upload (a store::UploadRow's `targets`).
+[[nodiscard]] Result<std::vector<ListedTarget>> read_listed(std::string_view text);
+
+// The plan of a stored request: its targets, then what was listed, without duplicates.
 [[nodiscard]] Result<std::vector<probe::PlannedEndpoint>> plan_request(const StoredRequest& request,
                                                                        std::size_t endpoints_max);
 

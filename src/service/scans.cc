@@ -33,21 +33,33 @@ tl::unexpected<Error> no_result(const store::ScanRow& row) {
                     "The scan ended without a result (" + row.status + ").");
 }
 
+tl::unexpected<Error> no_such_upload() {
+  return make_validation_error({{.field = "bundleSessionId",
+                                 .pointer = "/bundleSessionId",
+                                 .code = "unknown_value",
+                                 .detail = "must be a sessionId of POST /pqc/upload-bundle that is "
+                                           "not over (24 hours)"}});
+}
+
 bool is_over(const store::ScanRow& row) {
   return row.status != "queued" && row.status != "running";
 }
 
 // "3 endpoints on 2 hosts, standard profile."
 std::string summarize(const std::vector<probe::PlannedEndpoint>& endpoints,
-                      inventory::Profile profile) {
+                      inventory::Profile profile, int files) {
+  const std::string with_files =
+      files == 0 ? std::string() : fmt::format("{} file{}", files, files == 1 ? "" : "s");
+  if (endpoints.empty()) return with_files + ".";
   std::unordered_set<std::string_view> hosts;
   for (const probe::PlannedEndpoint& endpoint : endpoints) hosts.insert(endpoint.host);
-  return fmt::format("{} endpoint{} on {} host{}, {} profile.", endpoints.size(),
+  return fmt::format("{} endpoint{} on {} host{}, {} profile{}{}.", endpoints.size(),
                      endpoints.size() == 1 ? "" : "s", hosts.size(), hosts.size() == 1 ? "" : "s",
-                     to_string(profile));
+                     to_string(profile), files == 0 ? "" : ", and ", with_files);
 }
 
-std::string target_text(const std::vector<net::Target>& targets) {
+std::string target_text(const std::vector<net::Target>& targets, int files) {
+  if (targets.empty()) return fmt::format("{} file{}", files, files == 1 ? "" : "s");
   if (targets.size() == 1) return targets.front().key();
   return fmt::format("{} and {} more", targets.front().key(), targets.size() - 1);
 }
@@ -87,9 +99,22 @@ Scans::Scans(store::Database& db, const Clock& clock, Random& random,
              const net::AddressPolicy& policy, Options options)
     : db_(db), clock_(clock), random_(random), policy_(policy), options_(std::move(options)) {}
 
+Task<Result<store::UploadRow>> Scans::find_upload(TenantId tenant, std::string id) {
+  const auto upload_id = store::UploadId::parse(id);
+  if (!upload_id) co_return no_such_upload();
+  const Timestamp now = clock_.now();
+  const auto find = [tenant, upload = *upload_id,
+                     now](store::Connection& connection) -> Result<store::UploadRow> {
+    CARNET_TRY(row, store::uploads::find(connection, tenant, upload, now));
+    if (!row) return no_such_upload();
+    return std::move(*row);
+  };
+  co_return co_await db_.read<store::UploadRow>(find);
+}
+
 Task<Result<Scans::Prepared>> Scans::prepare(TenantId tenant, const ScanRequest& request) {
   FieldErrors bad;
-  const std::vector<net::Target> targets = check_request(request, bad);
+  std::vector<net::Target> targets = check_request(request, bad);
   if (!bad.empty()) co_return bad.take();
 
   Prepared out;
@@ -99,7 +124,9 @@ Task<Result<Scans::Prepared>> Scans::prepare(TenantId tenant, const ScanRequest&
                        .ports = {},
                        .profile = request.profile,
                        .mosca = request.mosca,
-                       .scenario_id = request.scenario_id};
+                       .scenario_id = request.scenario_id,
+                       .listed = {},
+                       .files = 0};
   if (!request.scenario_id.empty()) {
     const std::optional<assess::Scenario> scenario =
         assess::find_scenario(request.scenario_id, clock_.now());
@@ -113,14 +140,31 @@ Task<Result<Scans::Prepared>> Scans::prepare(TenantId tenant, const ScanRequest&
     co_return out;
   }
 
-  for (const net::Target& target : targets) stored.targets.push_back(target.key());
+  if (!request.bundle_session_id.empty()) {
+    CARNET_CO_TRY(upload, co_await find_upload(tenant, request.bundle_session_id));
+    CARNET_CO_TRY(listed, read_listed(upload.targets));
+    stored.listed = std::move(listed);
+    stored.files = upload.file_count;
+    out.upload = upload.id;
+    for (const ListedTarget& listed_row : stored.listed) {
+      CARNET_CO_TRY(target, net::parse_target(listed_row.target));
+      targets.push_back(std::move(target));
+    }
+  }
+  const std::size_t named = targets.size() - stored.listed.size();
+  for (std::size_t i = 0; i < named; ++i) stored.targets.push_back(targets[i].key());
   for (const int port : request.ports) stored.ports.push_back(static_cast<std::uint16_t>(port));
   const Result<std::vector<probe::PlannedEndpoint>> planned =
       plan_request(stored, options_.endpoints_max);
   if (!planned) {
     if (planned.error().code != ErrorCode::kValidationFailed)
       co_return tl::unexpected(planned.error());
-    add_plan_error(planned.error(), request.single_target ? "target" : "targets", bad);
+    const bool bundle_only = request.targets.empty() && !request.bundle_session_id.empty();
+    add_plan_error(planned.error(),
+                   bundle_only             ? "bundleSessionId"
+                   : request.single_target ? "target"
+                                           : "targets",
+                   bad);
     co_return bad.take();
   }
   const auto find =
@@ -135,10 +179,10 @@ Task<Result<Scans::Prepared>> Scans::prepare(TenantId tenant, const ScanRequest&
   CARNET_CO_TRY_VOID(authorize(targets, authority));
 
   stored.mosca = merge(stored.mosca, read_settings(owner->settings));
-  row.target = target_text(targets);
-  row.progress_total = static_cast<int>(planned->size());
+  row.target = target_text(targets, stored.files);
+  row.progress_total = static_cast<int>(planned->size()) + stored.files;
   row.request = write_request(stored);
-  out.summary = summarize(*planned, request.profile);
+  out.summary = summarize(*planned, request.profile, stored.files);
   co_return out;
 }
 
@@ -163,8 +207,14 @@ Task<Result<SubmittedScan>> Scans::submit(const Actor& actor, ScanRequest reques
   detail["profile"] = row.profile;
   const store::AuditRow trail =
       audit_row(actor, "scan.create", row.id.str(), json::write(detail), row.created_at, random_);
-  const auto work = [row, queued, trail](store::Connection& connection) -> Result<bool> {
+  const auto work = [row, queued, trail,
+                     upload = prepared.upload](store::Connection& connection) -> Result<bool> {
     CARNET_TRY_VOID(store::scans::insert(connection, row));
+    if (upload) {
+      CARNET_TRY(there, store::uploads::copy_to_scan(connection, row.tenant_id, *upload, row.id,
+                                                     row.created_at));
+      if (!there) return no_such_upload();
+    }
     CARNET_TRY_VOID(store::scans::append_event(connection, row.id, queued));
     CARNET_TRY_VOID(store::audit::insert(connection, trail));
     return true;

@@ -23,12 +23,14 @@
 #include "net/dialer.h"
 #include "net/target.h"
 #include "probe/engine.h"
+#include "probe/prove.h"
 #include "service/artifacts.h"
 #include "service/context.h"
 #include "service/signal.h"
 #include "store/database.h"
 #include "store/repositories.h"
 #include "store/rows.h"
+#include "store/uploads.h"
 
 namespace carnet::service {
 
@@ -39,7 +41,7 @@ class Passports;
 [[nodiscard]] std::optional<inventory::Profile> parse_profile(std::string_view text);
 
 struct ScanRequest {
-  std::vector<std::string> targets;  // as given; 1–1000
+  std::vector<std::string> targets;  // as given; 1–10,000
   bool single_target = false;        // came as "target": errors name that member
   std::vector<std::string> kinds;    // values of probe/protocols.h
   std::vector<int> ports;            // 1–65535, at most 64
@@ -48,6 +50,7 @@ struct ScanRequest {
   std::string label;        // ≤ 255 characters
   std::string scenario_id;  // with use_fixture: a sample
   bool use_fixture = false;
+  std::string bundle_session_id;  // of an upload (service/uploads.h)
 };
 
 struct SubmittedScan {
@@ -114,7 +117,10 @@ class Scans {
   struct Prepared {
     store::ScanRow row;
     std::string summary;
+    std::optional<store::UploadId> upload;  // whose files go with the scan
   };
+  // Of the tenant's own and not over; else kValidationFailed naming bundleSessionId.
+  [[nodiscard]] Task<Result<store::UploadRow>> find_upload(TenantId tenant, std::string id);
   [[nodiscard]] Task<Result<Prepared>> prepare(TenantId tenant, const ScanRequest& request);
 
   store::Database& db_;
@@ -152,6 +158,9 @@ class ScanWorker {
   void wake();  // a scan was submitted here: look at once. Any thread.
   void stop();  // claim nothing more, hand running scans back with their lease freed. Any thread.
   [[nodiscard]] int running() const;
+  // One live handshake by the engine of the scans, on the executor of run(), within the limits that
+  // both share. kUnavailable if run() has not begun or is to end.
+  [[nodiscard]] Task<Result<probe::LiveHandshake>> prove(probe::PlannedEndpoint endpoint);
 
  private:
   struct State;

@@ -22,6 +22,7 @@ constexpr Migration kMigrations[] = {
     {.version = 2, .sql = embedded::file_0002_transparency_log_sql},
     {.version = 3, .sql = embedded::file_0003_passports_sql},
     {.version = 4, .sql = embedded::file_0004_sharing_sql},
+    {.version = 5, .sql = embedded::file_0005_uploads_sql},
 };
 constexpr int kLatest = std::rbegin(kMigrations)->version;
 

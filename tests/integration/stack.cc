@@ -96,20 +96,31 @@ Stack::Stack(StackOptions given)
       tenancy(db, clock, random, pepper, {.default_rate_per_minute = 300}),
       scans(db, clock, random, policy, {.on_queued = [this] { worker->wake(); }}),
       sharing(db, clock, random, pepper, options.sharing),
-      idempotency(db, clock, random, pepper) {
+      idempotency(db, clock, random, pepper),
+      uploads(db, clock, random) {
   worker = std::make_unique<service::ScanWorker>(
       db, clock, random, log, *dialer, probe::EngineLimits{}, service::ScanWorker::Options{});
-  const api::ApiDependencies dependencies{.clock = clock,
-                                          .random = random,
-                                          .log = log,
-                                          .db = db,
-                                          .tenancy = tenancy,
-                                          .scans = scans,
-                                          .sharing = sharing,
-                                          .idempotency = idempotency,
-                                          .pages = pages,
-                                          .pepper = pepper,
-                                          .worker = worker.get()};
+  transparency = std::make_unique<service::Transparency>(
+      db, clock, random, log, log_signer,
+      service::Transparency::Options{.origin = "stack.example/log",
+                                     .witnesses = options.witnesses});
+  handshakes = std::make_unique<service::Handshakes>(db, clock, random, policy, *worker,
+                                                     service::Handshakes::Options{});
+  const api::ApiDependencies dependencies{
+      .clock = clock,
+      .random = random,
+      .log = log,
+      .db = db,
+      .tenancy = tenancy,
+      .scans = scans,
+      .sharing = sharing,
+      .idempotency = idempotency,
+      .pages = pages,
+      .pepper = pepper,
+      .worker = worker.get(),
+      .transparency = options.database ? transparency.get() : nullptr,
+      .handshakes = options.database ? handshakes.get() : nullptr,
+      .uploads = options.database ? &uploads : nullptr};
   api = std::make_unique<api::Api>(dependencies, options.api);
   if (options.admin_key) api->set_admin_key(Secret(std::string(kAdminKey)));
   server = std::make_unique<api::Server>(options.server, *api, log);
@@ -136,7 +147,9 @@ Stack::~Stack() {
   api->set_draining();
   server->stop();
   sharing.stop();
+  uploads.stop();
   db.stop();
+  transparency->stop();
   for (const auto& context : contexts_) context->stop();
   for (std::thread& thread : threads_) thread.join();
   contexts_.clear();

@@ -14,6 +14,7 @@
 #include <boost/json/fwd.hpp>
 
 #include "api/api.h"
+#include "evidence/tests/log_samples.h"
 #include "net/dialer.h"
 #include "tests/support/http_client.h"
 #include "tests/support/temp_dir.h"
@@ -59,6 +60,7 @@ struct StackOptions {
   bool faulty = false;
   bool admin_key = true;
   bool worker = true;  // false: scans stay queued
+  std::vector<evidence::NoteKey> witnesses;
   LogLevel log_level = LogLevel::kDebug;
   api::ApiOptions api;
   api::Server::Options server;
@@ -106,8 +108,12 @@ class Stack {
   service::Scans scans;
   service::Sharing sharing;
   service::Idempotency idempotency;
+  service::Uploads uploads;
   web::Pages pages;
   std::unique_ptr<service::ScanWorker> worker;
+  evidence::testing::TestSigner log_signer;
+  std::unique_ptr<service::Transparency> transparency;
+  std::unique_ptr<service::Handshakes> handshakes;
   std::unique_ptr<api::Api> api;
   std::unique_ptr<api::Server> server;
   std::uint16_t port = 0;

@@ -29,7 +29,7 @@ TEST(DecodeTest, ScanRequestWhole) {
 TEST(DecodeTest, EveryFaultWithItsPlace) {
   const auto request = decode_scan_request(
       R"({"target":"a","targets":["b",7,""],"ports":[0,443,"x",1.5],"profile":"slow","useFixture":"yes",)"
-      R"("mosca":{"dataShelfLifeYears":-1,"surprise":1},"bundleSessionId":"s","more":null})");
+      R"("mosca":{"dataShelfLifeYears":-1,"surprise":1},"more":null})");
   ASSERT_FALSE(request);
   const std::map<std::string, std::string> expected = {
       {"/target", "conflict"},
@@ -42,7 +42,6 @@ TEST(DecodeTest, EveryFaultWithItsPlace) {
       {"/useFixture", "wrong_type"},
       {"/mosca/dataShelfLifeYears", "out_of_range"},
       {"/mosca/surprise", "unknown_field"},
-      {"/bundleSessionId", "not_supported"},
       {"/more", "unknown_field"}};
   EXPECT_EQ(faults(request.error()), expected);
 }
