@@ -170,6 +170,7 @@ bool plain_id(const std::string& text) {
          text.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_") == std::string::npos;
 }
 
+// Lists take their values with commas, so that what follows one is a target.
 void add_scan_options(CLI::App& scan, ScanCommand& command) {
   scan.add_option("TARGET", command.targets, "host, host:port, URL or CIDR block");
   scan.add_option("--from", command.from_files,
@@ -189,9 +190,11 @@ void add_scan_options(CLI::App& scan, ScanCommand& command) {
           "--kinds", command.kinds,
           "what to look for: tls, ssh, email, or a protocol such as smtp, imap, pop3, ldap, "
           "ftp, xmpp, postgresql, mysql (default: find out)")
-      ->delimiter(',');
+      ->delimiter(',')
+      ->allow_extra_args(false);
   scan.add_option("--ports", command.ports, "ports for targets without one (default 443)")
-      ->delimiter(',');
+      ->delimiter(',')
+      ->allow_extra_args(false);
   scan.add_option("--profile", command.profile, "quick, standard or deep")->capture_default_str();
   scan.add_option("--format", command.format, "table, json or csv")->capture_default_str();
   scan.add_option("-o,--output", command.output, "write the result to a file")->type_name("FILE");
@@ -199,10 +202,12 @@ void add_scan_options(CLI::App& scan, ScanCommand& command) {
       ->type_name("SCORE");
   scan.add_option("--fail-on", command.fail_on,
                   "exit 1 if an asset has one of these: broken, at-risk, unknown")
-      ->delimiter(',');
+      ->delimiter(',')
+      ->allow_extra_args(false);
   scan.add_option("--allow-targets", command.allow_targets,
                   "address blocks of special-purpose space that names may lead to")
-      ->delimiter(',');
+      ->delimiter(',')
+      ->allow_extra_args(false);
   scan.add_option("--data-shelf-life-years", command.data_shelf_life_years,
                   "Mosca X: how long the data must stay secret");
   scan.add_option("--migration-time-years", command.migration_time_years,
