@@ -118,6 +118,16 @@ class Passports(unittest.TestCase):
             node = subprocess.run([NODE, SCRIPTS / "passport.mjs", path, self.keys], capture_output=True, text=True)
             self.ends(node, 2, f"no {algorithm} signature that holds")
 
+    def test_the_statement_fits_its_published_schema(self):
+        schema = pathlib.Path(__file__).resolve().parents[2] / "data" / "passport.schema.json"
+        statement = f"{self.folder}/statement.json"
+        for scan in (self.scan, self.sample):
+            share = call("POST", f"{self.service.url}/tenant/scans/{scan}/share", self.key, {"scope": "passport"}).json()
+            envelope = call("GET", f"{self.service.url}/r/{share['token']}/passport").json()
+            pathlib.Path(statement).write_bytes(base64.b64decode(envelope["payload"]))
+            checked = subprocess.run(["/usr/bin/python3", "-m", "jsonschema", "-i", statement, str(schema)], capture_output=True, text=True)
+            self.assertEqual(checked.returncode, 0, checked.stdout + checked.stderr)
+
     def test_verify_from_the_shell(self):
         self.ends(run("verify", self.bundle, "--keys", self.keys, "--offline"), 0, "VALID", "signature-ml-dsa-65", "log-checkpoint")
         self.ends(run("verify", self.bundle), 0, "VALID", "Keys: as published at " + self.service.url)
