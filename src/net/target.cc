@@ -209,6 +209,8 @@ Result<Target> parse_https(std::string_view rest) {
       authority.starts_with('[') ? std::string(authority) : percent_decode(authority);
   CARNET_TRY(out, parse_authority(decoded));
   if (!out.port) out.port = 443;
+  const std::string_view behind = rest.substr(std::min(rest.find_first_of("/?#\\"), rest.size()));
+  if (behind.starts_with('/')) out.path = behind.substr(0, behind.find('#'));
   return out;
 }
 

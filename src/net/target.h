@@ -16,6 +16,7 @@ struct Target {
   std::string host;      // lower-case A-label name, or an address without brackets; "" for a CIDR
   std::optional<std::uint16_t> port;  // from host:port or the URL (443 for https without a port)
   std::optional<Cidr> cidr;           // set for a block
+  std::string path;                   // of an https URL, with its query: "/keys?v=2"; else ""
   [[nodiscard]] std::string key() const;  // normal form: "example.org:443", "10.0.0.0/24"
 };
 

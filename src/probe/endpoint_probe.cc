@@ -2,6 +2,7 @@
 
 #include <memory>
 
+#include "probe/jwks_probe.h"
 #include "probe/ssh_probe.h"
 #include "probe/starttls_preamble.h"
 
@@ -72,6 +73,8 @@ Task<void> EndpointProbe::look() {
   const ProtocolRow* on_port = protocol_on_port(planned_.port);
   if (kind == "ssh") {
     co_await try_ssh("request");
+  } else if (kind == "jwks") {
+    co_await try_jwks();
   } else if (kind == "tls") {
     if (on_port != nullptr && co_await try_upgrade(*on_port, "port")) co_return;
     co_await try_tls(name_inside_tls(), "request");
@@ -164,6 +167,17 @@ Task<bool> EndpointProbe::try_answer(Bytes heard, std::string tls_reason) {
 std::string EndpointProbe::name_inside_tls() const {
   const ProtocolRow* inside = protocol_inside_tls(planned_.port);
   return std::string(inside == nullptr ? "tls" : inside->name);
+}
+
+Task<void> EndpointProbe::try_jwks() {
+  auto jwks = co_await probe_jwks(wire_, tools_, planned_.path);
+  if (!jwks.observation) {
+    out_.unreached_reason = std::move(jwks.reason);
+    co_return;
+  }
+  out_.protocol = "jwks";
+  out_.recognised_by = "request";
+  out_.jwks = std::move(jwks.observation);
 }
 
 Task<bool> EndpointProbe::try_ssh(std::string how) {

@@ -45,6 +45,7 @@ class EndpointProbe {
   // `heard`: what came instead of TLS.
   Task<bool> try_answer(Bytes heard, std::string tls_reason);
   Task<void> as_protocol(const ProtocolRow& row);
+  Task<void> try_jwks();
   Task<bool> try_ssh(std::string how);
   // `name` is what stands inside TLS: "tls" if nobody knows.
   Task<bool> try_tls(std::string name, std::string how);

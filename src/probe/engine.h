@@ -36,13 +36,16 @@ struct EngineLimits {
   std::chrono::milliseconds handshake{5000};
   std::chrono::milliseconds target{20000};
   std::size_t answer_bytes_max = 256 * 1024;
-  std::string user_agent = "carnet";  // how a probe that speaks HTTP announces itself
+  // No bound, but a setting of the engine all the same: how a probe that speaks HTTP announces
+  // itself.
+  std::string user_agent = "carnet";  // limit: internal
 };
 
 struct PlannedEndpoint {
   std::string host;  // name or address literal
   std::uint16_t port = 0;
-  std::string kind;  // a value of PlanRequest::kinds; "" = find out (endpoint_probe.h says how)
+  std::string kind;    // a value of PlanRequest::kinds; "" = find out (endpoint_probe.h says how)
+  std::string path{};  // kind "jwks": of the key set's URL; "" = find it
 };
 
 struct PlanRequest {
@@ -58,6 +61,8 @@ struct PlanRequest {
 // kValidationFailed ("targets") when it would pass endpoints_max, with the number that it comes to
 // and the target that brings the most; or ("kinds") when a kind is unknown.
 [[nodiscard]] Result<std::vector<PlannedEndpoint>> plan(const PlanRequest& request);
+
+struct LiveHandshake;  // prove.h
 
 class Engine {
  public:
@@ -75,6 +80,9 @@ class Engine {
   // Endpoint ids are "ep_1" … in plan order.
   [[nodiscard]] Task<void> run(std::vector<PlannedEndpoint> endpoints, inventory::Profile profile,
                                Sink sink, const std::atomic<bool>& cancelled);
+
+  // One endpoint's live handshake, within the same limits (prove.h).
+  [[nodiscard]] Task<LiveHandshake> prove(PlannedEndpoint endpoint);
 
  private:
   struct Shared;  // limits, trust store, handshake client

@@ -85,12 +85,12 @@ class Planner {
   // False if the plan would become too long.
   bool add_target(const net::Target& target) {
     const auto ways = ways_of(target, request_, kinds_);
-    if (!target.cidr) return add_host(target.host, ways);
+    if (!target.cidr) return add_host(target.host, ways, target.path);
     const net::BlockHosts hosts = net::hosts_of(*target.cidr);
     if (hosts.count > request_.endpoints_max) return false;
     net::IpAddress at = hosts.first;
     for (std::uint64_t i = 0; i < hosts.count; ++i, at = net::next_address(at)) {
-      if (!add_host(at.to_string(), ways)) return false;
+      if (!add_host(at.to_string(), ways, "")) return false;
     }
     return true;
   }
@@ -98,11 +98,14 @@ class Planner {
 
  private:
   bool add_host(const std::string& host,
-                const std::vector<std::pair<std::uint16_t, std::string>>& ways) {
+                const std::vector<std::pair<std::uint16_t, std::string>>& ways,
+                const std::string& path) {
     for (const auto& [port, kind] : ways) {
-      if (!seen_.emplace(host, port, kind).second) continue;
+      // One host may have several key sets; for everything else the path says nothing.
+      const std::string set = kind == "jwks" ? path : std::string();
+      if (!seen_.emplace(host, port, kind + set).second) continue;
       if (out_.size() == request_.endpoints_max) return false;
-      out_.push_back({host, port, kind});
+      out_.push_back({host, port, kind, set});
     }
     return true;
   }

@@ -152,7 +152,12 @@ Task<Result<Scans::Prepared>> Scans::prepare(TenantId tenant, const ScanRequest&
     }
   }
   const std::size_t named = targets.size() - stored.listed.size();
-  for (std::size_t i = 0; i < named; ++i) stored.targets.push_back(targets[i].key());
+  const bool jwks =
+      std::find(request.kinds.begin(), request.kinds.end(), "jwks") != request.kinds.end();
+  for (std::size_t i = 0; i < named; ++i)
+    stored.targets.push_back(jwks && targets[i].path.size() > 1
+                                 ? "https://" + targets[i].key() + targets[i].path
+                                 : targets[i].key());
   for (const int port : request.ports) stored.ports.push_back(static_cast<std::uint16_t>(port));
   const Result<std::vector<probe::PlannedEndpoint>> planned =
       plan_request(stored, options_.endpoints_max);

@@ -1,0 +1,152 @@
+#include "probe/http_reply.h"
+
+#include <charconv>
+
+#include "base/text.h"
+
+namespace carnet::probe {
+namespace {
+
+constexpr std::size_t kHeadBytesMax = 32 * 1024;  // limit: internal
+constexpr std::size_t kLineBytesMax = 8 * 1024;   // limit: internal
+constexpr std::size_t kLocationMax = 2048;        // limit: internal
+
+bool to_number(std::string_view text, int base, std::uint64_t& out) {
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out, base);
+  return error == std::errc{} && end == text.data() + text.size() && !text.empty();
+}
+
+}  // namespace
+
+HttpReplyReader::State HttpReplyReader::fail(State why) {
+  ended_ = why;
+  return why;
+}
+
+HttpReplyReader::State HttpReplyReader::feed(std::string_view bytes) {
+  if (ended_ != State::kMore) return ended_;
+  waiting_.append(bytes);
+  while (phase_ != Phase::kDone) {
+    const std::size_t before = waiting_.size();
+    const Phase phase = phase_;
+    const State state = step();
+    if (state != State::kMore) return fail(state);
+    if (waiting_.size() == before && phase == phase_) return State::kMore;
+  }
+  return fail(State::kDone);
+}
+
+HttpReplyReader::State HttpReplyReader::finish() {
+  if (ended_ != State::kMore) return ended_;
+  return fail(phase_ == Phase::kToEnd ? State::kDone : State::kBroken);
+}
+
+bool HttpReplyReader::take_line(std::string& line) {
+  const std::size_t end = waiting_.find('\n');
+  if (end == std::string::npos) return false;
+  line = waiting_.substr(0, end);
+  waiting_.erase(0, end + 1);
+  if (line.ends_with('\r')) line.pop_back();
+  return true;
+}
+
+bool HttpReplyReader::read_field(std::string_view line) {
+  const std::size_t colon = line.find(':');
+  if (colon == std::string_view::npos || colon == 0) return false;
+  const std::string_view name = line.substr(0, colon);
+  const std::string_view value = trim_ascii(line.substr(colon + 1));
+  if (iequals_ascii(name, "Content-Length")) {
+    has_length_ = true;
+    return to_number(value, 10, left_);
+  }
+  if (iequals_ascii(name, "Transfer-Encoding")) {
+    chunked_ = iequals_ascii(value, "chunked");
+    return chunked_;
+  }
+  if (iequals_ascii(name, "Content-Encoding")) return iequals_ascii(value, "identity");
+  if (iequals_ascii(name, "Location")) location_ = value.substr(0, kLocationMax);
+  return true;
+}
+
+HttpReplyReader::State HttpReplyReader::read_head() {
+  const std::size_t crlf = waiting_.find("\r\n\r\n");
+  const std::size_t end = crlf == std::string::npos ? waiting_.find("\n\n") : crlf + 2;
+  if (end == std::string::npos) {
+    return waiting_.size() > kHeadBytesMax ? State::kTooLarge : State::kMore;
+  }
+  if (end > kHeadBytesMax) return State::kTooLarge;
+  std::string line;
+  if (!take_line(line) || !line.starts_with("HTTP/1.") || line.size() < 12) return State::kBroken;
+  std::uint64_t code = 0;
+  if (!to_number(std::string_view(line).substr(9, 3), 10, code) || code < 100) {
+    return State::kBroken;
+  }
+  status_ = static_cast<int>(code);
+  while (take_line(line) && !line.empty()) {
+    if (!read_field(line)) return State::kBroken;
+  }
+  if (status_ < 200) {  // 1xx: the answer itself comes behind it
+    chunked_ = has_length_ = false;
+    return State::kMore;
+  }
+  if (chunked_) {
+    phase_ = Phase::kChunkSize;
+  } else if (has_length_) {
+    if (left_ > body_bytes_max_) return State::kTooLarge;
+    phase_ = left_ == 0 ? Phase::kDone : Phase::kLength;
+  } else {
+    phase_ = Phase::kToEnd;
+  }
+  return State::kMore;
+}
+
+HttpReplyReader::State HttpReplyReader::read_chunk_size() {
+  std::string line;
+  if (!take_line(line)) return waiting_.size() > kLineBytesMax ? State::kBroken : State::kMore;
+  const std::string_view size = trim_ascii(std::string_view(line).substr(0, line.find(';')));
+  if (!to_number(size, 16, left_)) return State::kBroken;
+  if (left_ > body_bytes_max_ - std::min(body_bytes_max_, body_.size())) return State::kTooLarge;
+  phase_ = left_ == 0 ? Phase::kTrailer : Phase::kChunk;
+  return State::kMore;
+}
+
+HttpReplyReader::State HttpReplyReader::step() {
+  switch (phase_) {
+    case Phase::kHead:
+      return read_head();
+    case Phase::kChunkSize:
+      return read_chunk_size();
+    case Phase::kLength:
+    case Phase::kChunk: {
+      const auto take = static_cast<std::size_t>(std::min<std::uint64_t>(left_, waiting_.size()));
+      body_.append(waiting_, 0, take);
+      waiting_.erase(0, take);
+      left_ -= take;
+      if (left_ == 0) phase_ = phase_ == Phase::kChunk ? Phase::kChunkEnd : Phase::kDone;
+      return State::kMore;
+    }
+    case Phase::kChunkEnd: {
+      std::string line;
+      if (!take_line(line)) return waiting_.size() > 2 ? State::kBroken : State::kMore;
+      if (!line.empty()) return State::kBroken;
+      phase_ = Phase::kChunkSize;
+      return State::kMore;
+    }
+    case Phase::kTrailer: {
+      std::string line;
+      if (!take_line(line)) return waiting_.size() > kLineBytesMax ? State::kBroken : State::kMore;
+      if (line.empty()) phase_ = Phase::kDone;
+      return State::kMore;
+    }
+    case Phase::kToEnd:
+      if (body_.size() + waiting_.size() > body_bytes_max_) return State::kTooLarge;
+      body_ += waiting_;
+      waiting_.clear();
+      return State::kMore;
+    case Phase::kDone:
+      return State::kMore;
+  }
+  return State::kBroken;
+}
+
+}  // namespace carnet::probe

@@ -1,0 +1,49 @@
+#pragma once
+// Reads one HTTP/1.x answer out of bytes as they come: status, the body by its length, in chunks or
+// to the end of the stream. No redirect, no compression, no second answer. Pure; bounded by
+// `body_bytes_max` and 32 KiB of head. Not thread-safe.
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace carnet::probe {
+
+class HttpReplyReader {
+ public:
+  enum class State { kMore, kDone, kBroken, kTooLarge };
+
+  explicit HttpReplyReader(std::size_t body_bytes_max) : body_bytes_max_(body_bytes_max) {}
+
+  State feed(std::string_view bytes);
+  // The stream has ended.
+  State finish();
+
+  [[nodiscard]] int status() const { return status_; }
+  [[nodiscard]] const std::string& body() const { return body_; }
+  [[nodiscard]] const std::string& location() const { return location_; }  // of a redirect
+
+ private:
+  enum class Phase { kHead, kLength, kChunkSize, kChunk, kChunkEnd, kTrailer, kToEnd, kDone };
+
+  State step();
+  State read_head();
+  State read_chunk_size();
+  bool read_field(std::string_view line);
+  State fail(State why);
+  // The next line without its end, cut off the waiting bytes; false if it is not whole yet.
+  bool take_line(std::string& line);
+
+  std::size_t body_bytes_max_;
+  std::string waiting_;
+  std::string body_, location_;
+  int status_ = 0;
+  Phase phase_ = Phase::kHead;
+  State ended_ = State::kMore;
+  bool chunked_ = false;
+  bool has_length_ = false;
+  std::uint64_t left_ = 0;  // of the body or the chunk
+};
+
+}  // namespace carnet::probe
