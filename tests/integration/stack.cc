@@ -83,6 +83,20 @@ store::Database& Stack::open_database() {
   return *faulty_db;
 }
 
+service::SigningKeysNow Stack::make_signing_keys() {
+  if (!options.database) return nullptr;
+  const service::KeySeal seal{.kind = service::KeySeal::Kind::kKeyFile,
+                              .secret = Secret(std::string(64, 's'))};
+  const auto file = service::new_key_file(seal, clock.now(), random);
+  return service::open_key_file(file.value(), seal).value();
+}
+
+service::SharingOptions Stack::sharing_options() {
+  service::SharingOptions out = options.sharing;
+  out.passports = &passports;
+  return out;
+}
+
 Stack::Stack(StackOptions given)
     : options(std::move(given)),
       clock(kStart),
@@ -93,17 +107,24 @@ Stack::Stack(StackOptions given)
       resolver(net::make_system_resolver()),
       dialer(net::make_guarded_dialer(*resolver, policy, clock)),
       db(open_database()),
+      signing_keys(make_signing_keys()),
+      log_signer(signing_keys, random),
+      transparency(std::make_unique<service::Transparency>(
+          db, clock, random, log, log_signer,
+          service::Transparency::Options{.origin = "stack.example/log",
+                                         .witnesses = options.witnesses})),
+      passports(db, clock, random, signing_keys, *transparency),
+      verification(clock, passports),
       tenancy(db, clock, random, pepper, {.default_rate_per_minute = 300}),
-      scans(db, clock, random, policy, {.on_queued = [this] { worker->wake(); }}),
-      sharing(db, clock, random, pepper, options.sharing),
+      scans(db, clock, random, policy,
+            {.on_queued = [this] { worker->wake(); }, .passports = &passports}),
+      sharing(db, clock, random, pepper, sharing_options()),
       idempotency(db, clock, random, pepper),
       uploads(db, clock, random) {
-  worker = std::make_unique<service::ScanWorker>(
-      db, clock, random, log, *dialer, probe::EngineLimits{}, service::ScanWorker::Options{});
-  transparency = std::make_unique<service::Transparency>(
-      db, clock, random, log, log_signer,
-      service::Transparency::Options{.origin = "stack.example/log",
-                                     .witnesses = options.witnesses});
+  passports.set_issuer_url(options.api.public_url);
+  worker =
+      std::make_unique<service::ScanWorker>(db, clock, random, log, *dialer, probe::EngineLimits{},
+                                            service::ScanWorker::Options{.passports = &passports});
   handshakes = std::make_unique<service::Handshakes>(db, clock, random, policy, *worker,
                                                      service::Handshakes::Options{});
   const api::ApiDependencies dependencies{
@@ -119,6 +140,8 @@ Stack::Stack(StackOptions given)
       .pepper = pepper,
       .worker = worker.get(),
       .transparency = options.database ? transparency.get() : nullptr,
+      .passports = options.database ? &passports : nullptr,
+      .verification = options.database ? &verification : nullptr,
       .handshakes = options.database ? handshakes.get() : nullptr,
       .uploads = options.database ? &uploads : nullptr};
   api = std::make_unique<api::Api>(dependencies, options.api);
@@ -149,6 +172,7 @@ Stack::~Stack() {
   sharing.stop();
   uploads.stop();
   db.stop();
+  verification.stop();
   transparency->stop();
   for (const auto& context : contexts_) context->stop();
   for (std::thread& thread : threads_) thread.join();

@@ -68,6 +68,24 @@ struct StackOptions {
   int threads = 1;
 };
 
+// The log's keys, as somebody who trusts them has them.
+class LogSignerOfStack final : public evidence::Signer {
+ public:
+  LogSignerOfStack(const service::SigningKeys& keys, Random& random)
+      : keys_(keys), signer_(keys, random) {}
+  [[nodiscard]] Result<evidence::HybridSignature> sign(std::string_view message) const override {
+    return signer_.sign(message);
+  }
+  [[nodiscard]] evidence::TrustedLogKey trusted() const {
+    const service::SigningKeysNow now = keys_.current();
+    return {.ed25519 = now->log.ed25519.public_key, .mldsa65 = now->log.mldsa.public_key};
+  }
+
+ private:
+  const service::SigningKeys& keys_;
+  service::LogSigner signer_;
+};
+
 class Stack {
  public:
   explicit Stack(StackOptions options = {});
@@ -104,6 +122,11 @@ class Stack {
   std::unique_ptr<store::Database> real_db;
   std::unique_ptr<FaultyDatabase> faulty_db;
   store::Database& db;
+  service::SigningKeys signing_keys;  // none without a database
+  LogSignerOfStack log_signer;
+  std::unique_ptr<service::Transparency> transparency;
+  service::Passports passports;
+  service::Verification verification;
   service::Tenancy tenancy;
   service::Scans scans;
   service::Sharing sharing;
@@ -111,8 +134,6 @@ class Stack {
   service::Uploads uploads;
   web::Pages pages;
   std::unique_ptr<service::ScanWorker> worker;
-  evidence::testing::TestSigner log_signer;
-  std::unique_ptr<service::Transparency> transparency;
   std::unique_ptr<service::Handshakes> handshakes;
   std::unique_ptr<api::Api> api;
   std::unique_ptr<api::Server> server;
@@ -120,6 +141,8 @@ class Stack {
 
  private:
   store::Database& open_database();
+  service::SigningKeysNow make_signing_keys();
+  service::SharingOptions sharing_options();
   std::vector<std::unique_ptr<boost::asio::io_context>> contexts_;
   std::vector<std::thread> threads_;
 };
