@@ -145,9 +145,30 @@ Task<Answer> diff_scans(Site& site, Call& call) {
   co_return json_response(diff);
 }
 
+namespace {
+
+// report.json with its signature block.
+Task<Answer> get_signed_report(Site& site, Call& call, ScanId id) {
+  if (site.deps.passports == nullptr)
+    co_return make_error(ErrorCode::kPersistenceOff, "This server makes no passports.");
+  CARNET_CO_TRY(row, co_await site.deps.scans.row(call.actor.tenant, std::move(id)));
+  CARNET_CO_TRY(report, co_await site.deps.passports->signed_report(row.id));
+  auto kept = std::make_shared<const service::Artifact>(std::move(report.artifact));
+  co_return file_response(site, call, std::move(kept));
+}
+
+}  // namespace
+
 Task<Answer> get_report(Site& site, Call& call) {
   CARNET_CO_TRY(id, id_param<ScanId>(call, 0));
   CARNET_CO_TRY(format, format_param(call));
+  const std::string with_block = call.request.query_value("signed").value_or("false");
+  if (with_block != "true" && with_block != "false")
+    co_return query_error("signed", "not_one_of", "must be true or false");
+  if (with_block == "true" && format != service::ArtifactFormat::kJson)
+    co_return query_error("signed", "not_available",
+                          "goes with format=json; other files are signed by the passport");
+  if (with_block == "true") co_return co_await get_signed_report(site, call, std::move(id));
   CARNET_CO_TRY(artifact, co_await site.deps.scans.report(call.actor.tenant, id, format));
   CARNET_CO_TRY_VOID(check_accepts(call, artifact));
   auto kept = std::make_shared<const service::Artifact>(std::move(artifact));

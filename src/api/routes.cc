@@ -169,7 +169,7 @@ constexpr Route kRoutes[] = {
            "ProvenHandshake", 200, "Prove a live post-quantum handshake with one endpoint",
            prove_handshake}),
     read({"/pqc/report/{scan_id}", "report.get", kViewer, "reports", "Report",
-          "Take a scan away as a file", get_report, "format", "application/json, text/csv"}),
+          "Take a scan away as a file", get_report, "format,signed", "application/json, text/csv"}),
     read({"/pqc/report/{scan_id}/availability", "report.availability", kViewer, "reports",
           "ReportAvailability", "Which formats are ready", get_report_availability}),
     read({"/pqc/verify/{scan_id}", "verify.scan", kViewer, "verification", "ScanVerification",
