@@ -11,7 +11,7 @@
 
 namespace carnet::inventory {
 
-inline constexpr std::size_t kTextBytesMax = 1024;  // limit: internal; of one name or comment
+inline constexpr std::size_t kTextBytesMax = 1024;  // of one name or comment
 
 // At most kTextBytesMax bytes; what is no text becomes '?'.
 [[nodiscard]] std::string clean_text(std::string_view text);
