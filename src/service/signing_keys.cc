@@ -191,9 +191,9 @@ bj::object new_seal(KeySeal::Kind kind, Random& random) {
   const crypto::Argon2Cost cost;
   how["kind"] = "passphrase";
   how["kdf"] = "argon2id";
-  how["memoryKiB"] = cost.memory_kib;
-  how["passes"] = cost.passes;
-  how["lanes"] = cost.lanes;
+  how["memoryKiB"] = std::int64_t{cost.memory_kib};
+  how["passes"] = std::int64_t{cost.passes};
+  how["lanes"] = std::int64_t{cost.lanes};
   how["salt"] = to_base64(salt);
   return how;
 }
