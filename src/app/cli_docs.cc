@@ -82,7 +82,8 @@ std::string man_page(const CommandDoc& program, std::string_view version) {
       ".SH FILES\n.TP\n\\fIcarnet.toml\\fR\nsettings; in the current folder, else in the data "
       "directory\n.TP\n\\fIDATA/admin.key"
       "\\fR\nthe platform's own key\n.TP\n\\fIDATA/pepper\\fR\nthe secret that every key and link "
-      "depends on\n";
+      "depends on\n.TP\n\\fIDATA/signing.keys\\fR, \\fIDATA/signing.seal\\fR\nthe keys that "
+      "passports are signed with, and what opens them\n";
   return out;
 }
 

@@ -39,8 +39,8 @@ class Cli(unittest.TestCase):
             self.assertIn(word, result.stdout + result.stderr)
 
     def test_help_everywhere(self):
-        self.says(run("--help"), 0, "init", "serve", "scan", "admin", "config", "migrate", "version")
-        for command in ("init", "serve", "scan", "admin", "config", "migrate", "version"):
+        self.says(run("--help"), 0, "init", "serve", "scan", "verify", "keys", "admin", "config", "migrate", "version")
+        for command in ("init", "serve", "scan", "verify", "keys", "admin", "config", "migrate", "version"):
             self.says(run(command, "--help"), 0, "Usage")
         self.says(run(), 2)
         self.says(run("frobnicate"), 2, "frobnicate", "--help")
