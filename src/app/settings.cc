@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 #include <toml++/toml.h>
 
+#include "app/version.h"
 #include "base/text.h"
 
 namespace carnet::app {
@@ -289,6 +290,7 @@ ProbeSettings read_probes(Reader& reader, Problems& problems) {
   }
   out.endpoints_per_scan = static_cast<std::size_t>(reader.whole("endpoints-per-scan", 1, 100'000));
   probe::EngineLimits& limits = out.limits;
+  limits.user_agent = fmt::format("carnet/{}", version());
   limits.probes_at_once = reader.whole("probes-at-once", 1, 4096);
   limits.probes_per_host = reader.whole("probes-per-host", 1, 1024);
   limits.connects_per_host_per_second = reader.whole("connects-per-second", 1, 100'000);
@@ -468,6 +470,9 @@ Result<Settings> resolve_settings(
   out.allow_targets = reader.blocks("allow-targets");
   out.authorize_any_target = reader.boolean("authorize-any-target");
   out.probes = read_probes(reader, problems);
+  if (!out.public_url.empty()) {
+    out.probes.limits.user_agent += fmt::format(" (+{}/docs)", out.public_url);
+  }
   out.trusted_proxies = reader.blocks("trusted-proxies");
   read_origins(reader, out, problems);
   out.rate_limit_per_minute = reader.whole("rate-limit", 1, 1'000'000);

@@ -367,6 +367,10 @@ FileObservation read_file_observation(JsonReader& reader, const bj::object& json
 
 }  // namespace
 
+bj::object certificate_to_json(const Certificate& certificate) {
+  return certificate_json(certificate);
+}
+
 bj::object endpoint_to_json(const Endpoint& endpoint) {
   bj::object json;
   json["id"] = endpoint.id;

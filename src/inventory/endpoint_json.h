@@ -16,6 +16,8 @@ namespace carnet::inventory {
 inline constexpr std::size_t kEndpointListMax = 4096;  // limit: internal
 
 [[nodiscard]] boost::json::object endpoint_to_json(const Endpoint& endpoint);
+// One entry of its certificates[].
+[[nodiscard]] boost::json::object certificate_to_json(const Certificate& certificate);
 // kInternal naming the member at fault: what is read here was written by Carnet.
 [[nodiscard]] Result<Endpoint> endpoint_from_json(const boost::json::object& json);
 

@@ -7,6 +7,7 @@
 #include <boost/asio/strand.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/thread_pool.hpp>
+#include <boost/asio/use_awaitable.hpp>
 
 #include "base/encoding.h"
 #include "service/scan_run.h"
@@ -56,6 +57,7 @@ struct ScanWorker::State {
   std::uint64_t claims = 0;  // touched by run() only
   Timestamp last_reap{};
   mutable std::mutex mutex;
+  std::optional<boost::asio::any_io_executor> home;                // of run(); guarded by mutex
   std::unordered_map<std::string, std::shared_ptr<ScanRun>> runs;  // by scan id and claim
 };
 
@@ -125,6 +127,10 @@ Task<void> ScanWorker::run() {
   State& state = *state_;
   const Options& options = state.context.options;
   const boost::asio::any_io_executor executor = co_await boost::asio::this_coro::executor;
+  {
+    const std::lock_guard lock(state.mutex);
+    state.home = executor;
+  }
   std::chrono::milliseconds pause = options.poll;
   while (!state.stopping.load()) {
     const std::uint64_t seen = state.wake.generation();
@@ -153,6 +159,21 @@ Task<void> ScanWorker::run() {
     if (running() == 0) co_return;
     co_await state.wake.wait(seen, options.poll);
   }
+}
+
+Task<Result<probe::LiveHandshake>> ScanWorker::prove(probe::PlannedEndpoint endpoint) {
+  std::optional<boost::asio::any_io_executor> executor;
+  {
+    const std::lock_guard lock(state_->mutex);
+    executor = state_->home;
+  }
+  if (!executor || state_->stopping.load()) {
+    co_return make_error(ErrorCode::kUnavailable, "This server probes nothing at the moment.");
+  }
+  auto proving = state_->engine.prove(std::move(endpoint));
+  auto token = boost::asio::use_awaitable_t<>();
+  auto live = co_await boost::asio::co_spawn(*executor, std::move(proving), std::move(token));
+  co_return live;
 }
 
 void ScanWorker::wake() { state_->wake.poke(); }
