@@ -13,6 +13,8 @@ namespace {
 using api::Access;
 using api::Route;
 
+const crypto::Digest256 kLogged = crypto::sha256(std::string_view("an envelope"));
+
 std::string path_for(const Route& route, const Tenant& tenant) {
   std::string path(route.path);
   const auto put = [&path](std::string_view name, const std::string& value) {
@@ -25,7 +27,10 @@ std::string path_for(const Route& route, const Tenant& tenant) {
   put("{token}", tenant.share_token);
   put("{name}", "carnet.css");
   put("{key_id}", "key_00000000000000000000000000");
+  put("{tile_path}", "0/000.p/1");
   if (route.operation_id == "scan.diff") path += "?against=" + tenant.scan_id;
+  if (route.operation_id == "transparency.consistency") path += "?from_size=0";
+  if (route.operation_id == "transparency.inclusion") path += "?hash=" + to_hex(kLogged);
   return path;
 }
 
@@ -44,7 +49,12 @@ bool destroys(const Route& route) {
 
 class ContractTest : public ::testing::Test {
  protected:
-  ContractTest() : own(stack.make_tenant("Own Bank")), other(stack.make_tenant("Other Bank")) {}
+  ContractTest() : own(stack.make_tenant("Own Bank")), other(stack.make_tenant("Other Bank")) {
+    EXPECT_TRUE(stack.db.write_blocking([this](store::Connection& connection) -> Result<void> {
+      CARNET_TRY_VOID(stack.transparency->append(connection, kLogged));
+      return {};
+    }));
+  }
   Stack stack;
   Tenant own, other;
 };
@@ -334,9 +344,8 @@ TEST_F(ContractTest, EveryBadFieldIsNamed) {
     EXPECT_NE(body.at("detail").as_string().find(field), boost::json::string::npos);
   }
   const std::map<std::string, std::string> expected = {
-      {"expiresHours", "out_of_range"}, {"label", "wrong_type"},
-      {"scope", "not_one_of"},          {"recipient", "control_character"},
-      {"passcode", "too_short"},        {"maxViews", "out_of_range"},
+      {"expiresHours", "out_of_range"},   {"label", "wrong_type"},   {"scope", "not_one_of"},
+      {"recipient", "control_character"}, {"passcode", "too_short"}, {"maxViews", "out_of_range"},
       {"colour", "unknown_field"}};
   EXPECT_EQ(codes, expected);
   // Length counts characters, not bytes.

@@ -56,5 +56,5 @@ CREATE TRIGGER log_head_grows BEFORE UPDATE ON log_head
 WHEN NEW.origin <> OLD.origin OR NEW.size < OLD.size
 BEGIN SELECT RAISE(ABORT, 'the log only grows'); END;
 CREATE TRIGGER log_tiles_grow BEFORE UPDATE ON log_tiles
-WHEN substr(NEW.hashes, 1, length(OLD.hashes)) <> OLD.hashes
+WHEN substr(NEW.hashes, 1, length(OLD.hashes)) IS NOT OLD.hashes
 BEGIN SELECT RAISE(ABORT, 'the log only grows'); END;
