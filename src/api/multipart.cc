@@ -57,7 +57,7 @@ std::string_view name_in(std::string_view head, std::string_view which) {
 }  // namespace
 
 Result<std::vector<FormPart>> read_multipart(std::string_view content_type, std::string_view body,
-                                             std::size_t parts_max) {
+                                             std::size_t parts_at_most) {
   if (!iequals_ascii(trim_ascii(split(content_type, ';').front()), "multipart/form-data"))
     return bad("its type is another");
   const std::string_view boundary = parameter(content_type, "boundary");
@@ -79,7 +79,7 @@ Result<std::vector<FormPart>> read_multipart(std::string_view content_type, std:
     const std::string_view name = name_in(body.substr(0, head), "name");
     const std::string_view file = name_in(body.substr(0, head), "filename");
     if (name.empty()) return bad("a part has no name");
-    if (parts.size() == parts_max) return bad("it has too many parts");
+    if (parts.size() == parts_at_most) return bad("it has too many parts");
     parts.push_back({.name = last_of_path(name),
                      .file_name = last_of_path(file),
                      .bytes = body.substr(head + 4, end - head - 4)});

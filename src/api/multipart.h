@@ -20,8 +20,8 @@ inline constexpr std::size_t kFormPartsMax = 16;
 inline constexpr std::size_t kFormHeadBytesMax = 4096;  // of one part
 
 // `content_type` is the request's. kMalformedRequest with a sentence.
-[[nodiscard]] Result<std::vector<FormPart>> read_multipart(std::string_view content_type,
-                                                           std::string_view body,
-                                                           std::size_t parts_max = kFormPartsMax);
+[[nodiscard]] Result<std::vector<FormPart>> read_multipart(
+    std::string_view content_type, std::string_view body,
+    std::size_t parts_at_most = kFormPartsMax);
 
 }  // namespace carnet::api
