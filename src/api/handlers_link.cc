@@ -50,6 +50,9 @@ void append_downloads(std::string& out, const Site& site, std::string_view token
     out += fmt::to_string(download.bytes);
     out += '}';
   }
+  if (fragment.passport && scope == "passport")
+    out += fmt::format(R"({}{{"format":"passport","href":"{}/r/{}/passport","bytes":{}}})",
+                       first ? "" : ",", site.options.public_url, token, fragment.passport->bytes);
   out += ']';
 }
 

@@ -147,6 +147,15 @@ Task<Answer> diff_scans(Site& site, Call& call) {
 
 namespace {
 
+Task<Answer> get_passport(Site& site, Call& call, ScanId id) {
+  if (site.deps.passports == nullptr)
+    co_return make_error(ErrorCode::kPersistenceOff, "This server makes no passports.");
+  CARNET_CO_TRY(row, co_await site.deps.scans.row(call.actor.tenant, std::move(id)));
+  CARNET_CO_TRY(passport, co_await site.deps.passports->find(row.id));
+  auto kept = std::make_shared<const service::Artifact>(service::Passports::document_of(passport));
+  co_return file_response(site, call, std::move(kept));
+}
+
 // report.json with its signature block.
 Task<Answer> get_signed_report(Site& site, Call& call, ScanId id) {
   if (site.deps.passports == nullptr)
@@ -161,6 +170,8 @@ Task<Answer> get_signed_report(Site& site, Call& call, ScanId id) {
 
 Task<Answer> get_report(Site& site, Call& call) {
   CARNET_CO_TRY(id, id_param<ScanId>(call, 0));
+  if (call.request.query_value("format") == "passport")
+    co_return co_await get_passport(site, call, std::move(id));
   CARNET_CO_TRY(format, format_param(call));
   const std::string with_block = call.request.query_value("signed").value_or("false");
   if (with_block != "true" && with_block != "false")
@@ -185,6 +196,14 @@ Task<Answer> get_report_availability(Site& site, Call& call) {
     formats.push_back({{"format", name},
                        {"available", ready},
                        {"href", fmt::format("/pqc/report/{}?format={}", row.id.str(), name)}});
+  }
+  if (site.deps.passports != nullptr) {
+    const Result<store::PassportRow> passport = co_await site.deps.passports->find(row.id);
+    if (!passport && passport.error().code != ErrorCode::kNotFound)
+      co_return tl::unexpected(passport.error());
+    formats.push_back({{"format", "passport"},
+                       {"available", passport.has_value()},
+                       {"href", fmt::format("/pqc/report/{}?format=passport", row.id.str())}});
   }
   co_return json_response(
       {{"scanId", row.id.str()}, {"reportAvailable", ready}, {"formats", std::move(formats)}});

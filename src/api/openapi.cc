@@ -41,7 +41,8 @@ std::vector<int> error_statuses(const Route& route) {
   if (route.method != Method::kGet) out.push_back(409);
   if (route.method == Method::kPut || route.method == Method::kPatch) out.push_back(412);
   if (!route.request.empty()) out.insert(out.end(), {413, 415});
-  if (route.query.starts_with("format") || route.operation_id == "link.passport") out.push_back(416);
+  if (route.query.find("format") != std::string_view::npos || route.operation_id == "link.passport")
+    out.push_back(416);
   if (!route.request.empty() || !route.query.empty()) out.push_back(422);
   if (route.needs_if_match) out.push_back(428);
   out.insert(out.end(), {429, 500, 503});
@@ -137,7 +138,7 @@ bj::object success_response(const Route& route) {
   if (route.success == 201 || route.success == 202)
     headers.emplace("Location", reference("headers", "Location"));
   if (route.form) headers.emplace("Set-Cookie", reference("headers", "Set-Cookie"));
-  if (route.query.starts_with("format"))
+  if (route.query.find("format") != std::string_view::npos)
     for (const std::string_view name : {"Accept-Ranges", "Content-Disposition", "Repr-Digest"})
       headers.emplace(name, reference("headers", name));
   if (route.query.find("cursor") != std::string_view::npos)
@@ -223,7 +224,7 @@ bj::object operation(const Route& route) {
     responses.emplace("304", bj::object{{"description", "Nothing changed since that ETag."},
                                         {"headers", std::move(headers)}});
   }
-  if (route.query.starts_with("format") || route.operation_id == "link.passport")
+  if (route.query.find("format") != std::string_view::npos || route.operation_id == "link.passport")
     responses.emplace("206", reference("responses", "PartialContent"));
   if (route.form) responses.emplace("303", reference("responses", "SeeOther"));
   for (const int status : error_statuses(route))

@@ -12,6 +12,10 @@ constexpr Method kPatch = Method::kPatch;
 constexpr Method kDelete = Method::kDelete;
 
 constexpr std::string_view kJson = "application/json";
+// What report formats come as.
+constexpr std::string_view kReportTypes =
+    "application/json, text/csv, application/pdf, application/vnd.cyclonedx+json, "
+    "application/sarif+json, application/zip, application/vnd.dsse.envelope.v1+json";
 constexpr std::string_view kPaging = "limit,cursor";
 
 // Reads and writes differ in few things, so each has a short form; what is not said is the usual.
@@ -169,7 +173,7 @@ constexpr Route kRoutes[] = {
            "ProvenHandshake", 200, "Prove a live post-quantum handshake with one endpoint",
            prove_handshake}),
     read({"/pqc/report/{scan_id}", "report.get", kViewer, "reports", "Report",
-          "Take a scan away as a file", get_report, "format,signed", "application/json, text/csv"}),
+          "Take a scan away as a file", get_report, "report_format,signed", kReportTypes}),
     read({"/pqc/report/{scan_id}/availability", "report.availability", kViewer, "reports",
           "ReportAvailability", "Which formats are ready", get_report_availability}),
     read({"/pqc/verify/{scan_id}", "verify.scan", kViewer, "verification", "ScanVerification",
@@ -226,8 +230,7 @@ constexpr Route kRoutes[] = {
            "Open a protected link: counts one view, gives a session", open_link, false, false, true,
            "application/json, text/html"}),
     read({"/r/{token}/report", "link.report", kLink, "links", "Report",
-          "Download the report behind a link", get_link_report, "format",
-          "application/json, text/csv"}),
+          "Download the report behind a link", get_link_report, "format", kReportTypes}),
     read({"/r/{token}/passport", "link.passport", kLink, "links", "Envelope",
           "Download the signed passport behind a link", get_link_passport, "",
           "application/vnd.dsse.envelope.v1+json, application/json"}),
