@@ -39,14 +39,35 @@ std::string checksums_of(const std::vector<BundleEntry>& entries) {
 
 }  // namespace
 
+std::vector<ArtifactSource> artifact_sources() {
+  // Most are made as one text; only the longest are worth writing in pieces.
+  const auto whole = [](std::string (*make)(const ScanDocument&)) {
+    return [make](const ScanDocument& document, const TextSink& sink) -> Result<void> {
+      sink(make(document));
+      return {};
+    };
+  };
+  const auto report = [](const ScanDocument& document, const TextSink& sink) -> Result<void> {
+    write_report_json(document, sink);
+    return {};
+  };
+  const auto cbom = [](const ScanDocument& document) { return cbom_json(document); };
+  std::vector<ArtifactSource> sources;
+  sources.push_back({std::string(kAssetsCsvName), "text/csv", whole(assets_csv)});
+  sources.push_back({std::string(kCbomName), cbom_media_type(kCbomDefault), whole(cbom)});
+  sources.push_back({std::string(kRemediationCsvName), "text/csv", whole(remediation_csv)});
+  sources.push_back({std::string(kReportJsonName), "application/json", report});
+  sources.push_back({std::string(kSarifName), std::string(kSarifMediaType), whole(sarif_json)});
+  return sources;
+}
+
 Result<std::vector<NamedArtifact>> artifacts_of(const ScanDocument& document) {
   std::vector<NamedArtifact> artifacts;
-  artifacts.push_back({std::string(kAssetsCsvName), "text/csv", assets_csv(document)});
-  artifacts.push_back({std::string(kCbomName), cbom_media_type(kCbomDefault), cbom_json(document)});
-  artifacts.push_back({std::string(kRemediationCsvName), "text/csv", remediation_csv(document)});
-  artifacts.push_back({std::string(kReportJsonName), "application/json", report_json(document)});
-  artifacts.push_back(
-      {std::string(kSarifName), std::string(kSarifMediaType), sarif_json(document)});
+  for (ArtifactSource& source : artifact_sources()) {
+    std::string bytes;
+    CARNET_TRY_VOID(source.write(document, [&](std::string_view piece) { bytes += piece; }));
+    artifacts.push_back({std::move(source.name), std::move(source.media_type), std::move(bytes)});
+  }
   return artifacts;
 }
 

@@ -4,12 +4,14 @@
 // bytes, so a digest taken today fits what is made tomorrow. Thread-safe. A large scan takes
 // seconds: call it on a work thread.
 
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/error.h"
 #include "evidence/bundle.h"
+#include "evidence/report.h"
 #include "inventory/model.h"
 
 namespace carnet::evidence {
@@ -28,6 +30,16 @@ struct NamedArtifact {
   std::string media_type;
   std::string bytes;
 };
+
+// One artifact and how it is written, in pieces: those of a large scan never stand in memory
+// together.
+struct ArtifactSource {
+  std::string name;
+  std::string media_type;
+  std::function<Result<void>(const inventory::ScanDocument&, const TextSink&)> write;
+};
+// What artifacts_of() gives, unwritten.
+[[nodiscard]] std::vector<ArtifactSource> artifact_sources();
 
 // The artifacts of a scan, sorted by name, without the bundle and what signs them. The PDF is the
 // canonical one, without a recipient.

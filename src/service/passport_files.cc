@@ -3,13 +3,18 @@
 #include <fmt/format.h>
 #include <zlib.h>
 
+#include <array>
+#include <utility>
+
 #include "base/check.h"
 #include "crypto/hash.h"
+#include "crypto/sha256_stream.h"
 
 namespace carnet::service {
 namespace {
 
 constexpr int kLevel = 6;
+constexpr std::size_t kStreamFrom = 256 * 1024;  // bytes
 
 const Bytef* zlib_bytes(const std::string& text) {
   return reinterpret_cast<const Bytef*>(text.data());
@@ -36,6 +41,64 @@ store::PassportFileRow pack_file(std::string name, std::string media_type, std::
   std::string packed = deflate_all(bytes);
   row.packed = packed.size() < bytes.size();
   row.bytes = row.packed ? std::move(packed) : std::move(bytes);
+  return row;
+}
+
+struct FilePacker::Stream {
+  Stream() { CARNET_CHECK(deflateInit(&zlib, kLevel) == Z_OK); }
+  Stream(const Stream&) = delete;
+  Stream& operator=(const Stream&) = delete;
+  ~Stream() { deflateEnd(&zlib); }
+
+  void feed(std::string_view piece, int flush) {
+    std::array<Bytef, 64 * 1024> buffer{};
+    size += static_cast<std::int64_t>(piece.size());
+    digest.add(piece);
+    // zlib's older interface takes its input without const and does not write to it.
+    zlib.next_in = const_cast<Bytef*>(reinterpret_cast<const Bytef*>(piece.data()));
+    zlib.avail_in = static_cast<uInt>(piece.size());
+    do {
+      zlib.next_out = buffer.data();
+      zlib.avail_out = static_cast<uInt>(buffer.size());
+      const int code = deflate(&zlib, flush);
+      CARNET_CHECK(code == Z_OK || code == Z_STREAM_END || code == Z_BUF_ERROR);
+      packed.append(reinterpret_cast<const char*>(buffer.data()), buffer.size() - zlib.avail_out);
+    } while (zlib.avail_out == 0);
+  }
+
+  z_stream zlib{};
+  crypto::Sha256Stream digest;
+  std::int64_t size = 0;
+  std::string packed;
+};
+
+FilePacker::FilePacker(std::string name, std::string media_type)
+    : name_(std::move(name)), media_type_(std::move(media_type)) {}
+FilePacker::~FilePacker() = default;
+
+void FilePacker::add(std::string_view piece) {
+  if (!stream_ && plain_.size() + piece.size() <= kStreamFrom) {
+    plain_ += piece;
+    return;
+  }
+  if (!stream_) {
+    stream_ = std::make_unique<Stream>();
+    stream_->feed(std::exchange(plain_, {}), Z_NO_FLUSH);
+  }
+  stream_->feed(piece, Z_NO_FLUSH);
+}
+
+store::PassportFileRow FilePacker::finish() {
+  if (!stream_) return pack_file(std::move(name_), std::move(media_type_), std::move(plain_));
+  stream_->feed({}, Z_FINISH);
+  store::PassportFileRow row;
+  row.name = std::move(name_);
+  row.media_type = std::move(media_type_);
+  row.sha256 = to_hex(stream_->digest.finish());
+  row.size = stream_->size;
+  row.packed = true;
+  row.bytes = std::move(stream_->packed);
+  stream_.reset();
   return row;
 }
 

@@ -2,7 +2,9 @@
 // Files on their way into the store and out of it: packed with zlib where that saves something.
 // Private to service/. Pure functions; packing a large file takes a while.
 
+#include <memory>
 #include <string>
+#include <string_view>
 
 #include "base/error.h"
 #include "store/passports.h"
@@ -11,6 +13,22 @@ namespace carnet::service {
 
 [[nodiscard]] store::PassportFileRow pack_file(std::string name, std::string media_type,
                                                std::string bytes);
+// The same for a file that is written in pieces and never stands in memory whole. One thread.
+class FilePacker {
+ public:
+  FilePacker(std::string name, std::string media_type);
+  FilePacker(const FilePacker&) = delete;
+  FilePacker& operator=(const FilePacker&) = delete;
+  ~FilePacker();
+  void add(std::string_view piece);
+  [[nodiscard]] store::PassportFileRow finish();  // once
+
+ private:
+  struct Stream;
+  std::string name_, media_type_;
+  std::string plain_;  // until it is worth a stream
+  std::unique_ptr<Stream> stream_;
+};
 // The bytes as they were; kInternal if the store does not hold them whole.
 [[nodiscard]] Result<std::string> unpack_file(const store::PassportFileRow& row);
 

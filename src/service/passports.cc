@@ -87,22 +87,24 @@ Result<PassportDraftPtr> Passports::draft(
   if (!draft->keys) return PassportDraftPtr{};
   draft->document = std::move(document);
   draft->target_set = evidence::target_set_of(*draft->document);
-  CARNET_TRY(artifacts, evidence::artifacts_of(*draft->document));
+  std::vector<store::PassportFileRow>& files = draft->files;
+  for (evidence::ArtifactSource& source : evidence::artifact_sources()) {
+    FilePacker packer(std::move(source.name), std::move(source.media_type));
+    CARNET_TRY_VOID(
+        source.write(*draft->document, [&packer](std::string_view piece) { packer.add(piece); }));
+    files.push_back(packer.finish());
+  }
   for (evidence::NamedArtifact& guide : evidence::guide_of(*draft->document))
-    artifacts.push_back(std::move(guide));
-  artifacts.push_back({.name = std::string(evidence::kKeysName),
-                       .media_type = "application/json",
-                       .bytes = draft->keys->published_json});
-  const auto by_name = [](const evidence::NamedArtifact& a, const evidence::NamedArtifact& b) {
+    files.push_back(
+        pack_file(std::move(guide.name), std::move(guide.media_type), std::move(guide.bytes)));
+  files.push_back(
+      pack_file(std::string(evidence::kKeysName), "application/json", draft->keys->published_json));
+  const auto by_name = [](const store::PassportFileRow& a, const store::PassportFileRow& b) {
     return a.name < b.name;
   };
-  std::sort(artifacts.begin(), artifacts.end(), by_name);
-  for (evidence::NamedArtifact& artifact : artifacts) {
-    draft->files.push_back(pack_file(std::move(artifact.name), std::move(artifact.media_type),
-                                     std::move(artifact.bytes)));
-    draft->subjects.push_back(
-        {.name = draft->files.back().name, .sha256 = draft->files.back().sha256});
-  }
+  std::sort(files.begin(), files.end(), by_name);
+  for (const store::PassportFileRow& file : files)
+    draft->subjects.push_back({.name = file.name, .sha256 = file.sha256});
   return PassportDraftPtr(std::move(draft));
 }
 
