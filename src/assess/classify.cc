@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
+#include <iterator>
 
 #include "assess/classify_internal.h"
 #include "base/encoding.h"
@@ -75,6 +77,40 @@ ClassifiedAsset new_asset(const Endpoint& endpoint, std::string_view kind, Expos
   return result;
 }
 
+bool is_mail(const Endpoint& endpoint) {
+  static constexpr std::string_view kMail[] = {"smtp", "lmtp", "imap", "pop3", "sieve"};
+  return std::find(std::begin(kMail), std::end(kMail), endpoint.protocol) != std::end(kMail);
+}
+
+namespace {
+
+// A server that would not begin TLS speaks in the clear, as far as it showed: worse than any
+// algorithm. One that broke off in between has shown nothing.
+ClassifiedAsset classify_plain(const Endpoint& endpoint,
+                               const inventory::StarttlsObservation& starttls) {
+  ClassifiedAsset result = new_asset(endpoint, is_mail(endpoint) ? "email" : "tls",
+                                     Exposure::kKeyEstablishment, "key-establishment");
+  auto& vulnerability = result.asset.vulnerability;
+  result.asset.label = "Key establishment of " + place(endpoint);
+  const std::string why =
+      starttls.findings.empty() ? std::string() : starttls.findings.front().detail;
+  if (starttls.state != "not-offered" && starttls.state != "refused") {
+    vulnerability.severity = "low";
+    vulnerability.summary =
+        why.empty() ? "No handshake went far enough to show its key establishment." : why;
+    return result;
+  }
+  result.asset.algorithm = "none";
+  vulnerability.status = AssetStatus::kBroken;
+  vulnerability.severity = "critical";
+  vulnerability.hndl_exposed = true;
+  vulnerability.summary = why + " Whoever listens reads it today; no quantum computer is needed.";
+  result.causes.push_back({"starttls-missing", "critical", why, false});
+  return result;
+}
+
+}  // namespace
+
 std::vector<ClassifiedAsset> classify(const Endpoint& endpoint, bool urgent) {
   if (!endpoint.reached) return {};
   std::vector<ClassifiedAsset> assets;
@@ -103,6 +139,9 @@ std::vector<ClassifiedAsset> classify(const Endpoint& endpoint, bool urgent) {
     return assets;
   }
   if (endpoint.jwks) return assets;
+  if (assets.empty() && endpoint.starttls) {
+    assets.push_back(classify_plain(endpoint, *endpoint.starttls));
+  }
   if (assets.empty()) {
     ClassifiedAsset unknown =
         new_asset(endpoint, "tls", Exposure::kKeyEstablishment, "key-establishment");

@@ -9,6 +9,7 @@ namespace carnet::assess {
                                         inventory::Exposure exposure, std::string_view role);
 [[nodiscard]] std::string place(
     const inventory::Endpoint& endpoint);  // "example.org:443", "[2001:db8::1]:443"
+[[nodiscard]] bool is_mail(const inventory::Endpoint& endpoint);  // by its protocol
 [[nodiscard]] std::vector<ClassifiedAsset> classify_tls(const inventory::Endpoint& endpoint,
                                                         const inventory::TlsObservation& tls,
                                                         bool urgent);

@@ -267,17 +267,17 @@ void judge_safe(ClassifiedAsset& result, const TlsFacts& facts) {
 std::vector<ClassifiedAsset> classify_tls(const Endpoint& endpoint, const TlsObservation& tls,
                                           bool urgent) {
   const TlsFacts facts = gather(tls);
-  const bool mail = endpoint.protocol == "smtp" || endpoint.protocol == "imap" ||
-                    endpoint.protocol == "pop3" || endpoint.protocol == "submission";
-  ClassifiedAsset result =
-      new_asset(endpoint, mail ? "email" : "tls", Exposure::kKeyEstablishment, "key-establishment");
+  ClassifiedAsset result = new_asset(endpoint, is_mail(endpoint) ? "email" : "tls",
+                                     Exposure::kKeyEstablishment, "key-establishment");
   auto& asset = result.asset;
   asset.label = "Key establishment of " + place(endpoint);
   result.suites = facts.suites;
   for (const auto& finding : tls.findings) {
     if (finding.code == "server_software") result.software = to_lower_ascii(finding.detail);
   }
-  if (result.software.empty() && endpoint.protocol == "smtp") result.software = "postfix";
+  const bool postfix =
+      endpoint.starttls && endpoint.starttls->greeting.find("Postfix") != std::string::npos;
+  if (result.software.empty() && postfix) result.software = "postfix";
   if (facts.by_default != nullptr) {
     asset.algorithm = facts.by_default->name;
     asset.key_size = default_bits(facts, tls);

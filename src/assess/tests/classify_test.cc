@@ -341,5 +341,44 @@ TEST(Classify, TheOrderOfGroupsAndSuitesDoesNotMatterWhereNothingIsPreferred) {
   EXPECT_EQ(key_of(endpoint).asset.algorithm, algorithm);
 }
 
+// A port that upgrades to TLS and did not: by what it said.
+Endpoint plain(std::string protocol, std::string state) {
+  Endpoint endpoint = testing::reached("mail.example", 25, std::move(protocol));
+  endpoint.starttls = inventory::StarttlsObservation{
+      .state = std::move(state),
+      .greeting = "220 mail.example ESMTP Postfix",
+      .findings = {{"starttls_x", "high", "It offers no encryption."}}};
+  return endpoint;
+}
+
+TEST(Plain, WithoutTlsIsBrokenToday) {
+  for (const char* state : {"not-offered", "refused"}) {
+    const auto found = classify(plain("smtp", state), true);
+    ASSERT_EQ(found.size(), 1u);
+    EXPECT_EQ(found[0].asset.kind, "email");
+    EXPECT_EQ(found[0].asset.algorithm, "none");
+    EXPECT_EQ(found[0].asset.vulnerability.status, AssetStatus::kBroken);
+    EXPECT_TRUE(found[0].asset.vulnerability.hndl_exposed);
+    EXPECT_THAT(found[0].asset.vulnerability.summary, HasSubstr("It offers no encryption."));
+    EXPECT_THAT(causes_of(found[0]), ::testing::ElementsAre("starttls-missing"));
+  }
+  EXPECT_EQ(classify(plain("ldap", "refused"), true).front().asset.kind, "tls");
+}
+
+TEST(Plain, WhatWasNotSettledIsUnknown) {
+  const auto found = classify(plain("imap", "not-proven"), true);
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_EQ(found[0].asset.vulnerability.status, AssetStatus::kUnknown);
+  EXPECT_TRUE(found[0].causes.empty());
+}
+
+TEST(Plain, AnUpgradeToTlsIsJudgedAsTls) {
+  Endpoint endpoint = tls13("mail.example", {0x001D});
+  endpoint.protocol = "sieve";
+  endpoint.starttls = inventory::StarttlsObservation{.state = "offered"};
+  EXPECT_EQ(key_of(endpoint).asset.kind, "email");
+  EXPECT_EQ(key_of(endpoint).asset.vulnerability.status, AssetStatus::kAtRisk);
+}
+
 }  // namespace
 }  // namespace carnet::assess
