@@ -86,6 +86,30 @@ TEST(EndpointJson, ALongListIsRefused) {
   EXPECT_FALSE(endpoint_from_json(endpoint_to_json(endpoint)));
 }
 
+TEST(EndpointJson, SshCertificatesAndUpgradesGoBothWays) {
+  Endpoint endpoint;
+  endpoint.protocol = "smtp";
+  endpoint.recognised_by = "greeting";
+  endpoint.starttls = StarttlsObservation{
+      .state = "refused", .greeting = "220 x", .findings = {{"starttls_refused", "high", "No."}}};
+  endpoint.ssh = SshObservation{};
+  endpoint.ssh->host_keys = {
+      {"ssh-rsa", 3072, "SHA256:a", SshSigner{"ssh-ed25519", 255, "SHA256:b"}},
+      {"ssh-ed25519", 255, "SHA256:c"}};
+  endpoint.ssh->post_quantum_kex = {{"mlkem768x25519-sha256", "hybrid", Support::kPreferred}};
+  endpoint.ssh->compression = {"none"};
+  const bj::object json = endpoint_to_json(endpoint);
+  EXPECT_EQ(json.at("recognisedBy"), "greeting");
+  EXPECT_EQ(json.at("starttls").at("state"), "refused");
+  const auto keys = json.at("ssh").at("hostKeys").as_array();
+  EXPECT_EQ(keys.at(0).at("signedBy").at("fingerprint"), "SHA256:b");
+  EXPECT_FALSE(keys.at(1).as_object().contains("signedBy"));
+  const auto back = endpoint_from_json(json);
+  ASSERT_TRUE(back);
+  EXPECT_EQ(endpoint_to_json(*back), json);
+  EXPECT_FALSE(endpoint_to_json(Endpoint{}).contains("starttls"));
+}
+
 TEST(EndpointJson, AMemberOfANewerWriterIsIgnored) {
   EXPECT_TRUE(read(replaced("\"port\":443", "\"port\":443,\"quic\":{}")));
 }
