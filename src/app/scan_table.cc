@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "inventory/names.h"
+#include "net/target.h"
 
 namespace carnet::app {
 namespace {
@@ -48,7 +49,8 @@ std::string_view source_name(std::string_view source) {
 std::string place_text(const std::string& host, int port) {
   if (port == 0) return host;
   const bool ipv6 = host.find(':') != std::string::npos;
-  return ipv6 ? fmt::format("[{}]:{}", host, port) : fmt::format("{}:{}", host, port);
+  return ipv6 ? fmt::format("[{}]:{}", host, port)
+              : net::display_host(host, fmt::format(":{}", port));
 }
 
 std::vector<Line> lines_of(const inventory::ScanDocument& document) {

@@ -255,17 +255,18 @@ Result<Target> parse_target(std::string_view text) {
   return out;
 }
 
-std::string display_host(std::string_view host) {
-  std::string out(host);
-  if (out.find("xn--") == std::string::npos) return out;
+std::string display_host(std::string_view host, std::string_view suffix) {
+  const std::string ascii(host);
+  const std::string plain = ascii + std::string(suffix);
+  if (ascii.find("xn--") == std::string::npos) return plain;
   char* raw = nullptr;
-  const int status = idn2_to_unicode_8z8z(out.c_str(), &raw, 0);
+  const int status = idn2_to_unicode_8z8z(ascii.c_str(), &raw, 0);
   const std::unique_ptr<char, void (*)(void*)> owner(raw, idn2_free);
-  if (status != IDN2_OK || raw == nullptr || out == raw || !is_valid_utf8(raw)) return out;
+  if (status != IDN2_OK || raw == nullptr || ascii == raw || !is_valid_utf8(raw)) return plain;
   // Only what would be read back as this name: no controls, nothing that UTS 46 would change.
   const auto back = to_a_labels(raw);
-  if (!back || *back != out) return out;
-  return std::string(raw) + " (" + out + ")";
+  if (!back || *back != ascii) return plain;
+  return std::string(raw) + std::string(suffix) + " (" + ascii + ")";
 }
 
 }  // namespace carnet::net

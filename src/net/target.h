@@ -26,8 +26,9 @@ struct Target {
 // right.
 [[nodiscard]] Result<Target> parse_target(std::string_view text);
 
-// For people: an A-label name with its U-label form, "bücher.example (xn--bcher-kva.example)"; any
-// other host as it is. Both, because a name of another script may look like a different one.
-[[nodiscard]] std::string display_host(std::string_view host);
+// For people: a host with what follows it (":443"), an A-label name with its U-label form:
+// "bücher.example:443 (xn--bcher-kva.example)". Both, because a name of another script may look
+// like a different one.
+[[nodiscard]] std::string display_host(std::string_view host, std::string_view suffix = {});
 
 }  // namespace carnet::net

@@ -7,6 +7,8 @@
 
 #include <fmt/format.h>
 
+#include "net/target.h"
+
 namespace carnet::web {
 namespace {
 
@@ -132,7 +134,8 @@ std::string url_host(std::string_view url) {
 std::string host_port(std::string_view host, int port) {
   if (port == 0) return std::string(host);
   const bool bare_ipv6 = host.find(':') != std::string_view::npos && !host.starts_with('[');
-  return bare_ipv6 ? fmt::format("[{}]:{}", host, port) : fmt::format("{}:{}", host, port);
+  return bare_ipv6 ? fmt::format("[{}]:{}", host, port)
+                   : net::display_host(host, fmt::format(":{}", port));
 }
 
 Label status_label(inventory::AssetStatus status) {

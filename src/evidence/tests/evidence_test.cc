@@ -179,6 +179,25 @@ TEST(ScanResult, WriteReadWriteIsIdentical) {
   }));
 }
 
+TEST(ScanResult, InPiecesIsTheSameText) {
+  ASSERT_TRUE(rc::check([] {
+    const ScanDocument document = any_document();
+    std::string pieces;
+    std::size_t count = 0;
+    write_scan_result(document, [&](std::string_view piece) {
+      pieces += piece;
+      ++count;
+    });
+    RC_ASSERT(pieces == json::write(scan_result(document)));
+    RC_ASSERT(count > document.endpoints.size());
+    std::string report;
+    write_report_json(document, [&](std::string_view piece) { report += piece; });
+    // Canonical bytes, however they came about (RFC 8785).
+    RC_ASSERT(report == json::write_canonical(*json::parse(report)));
+    RC_ASSERT(report == report_json(document));
+  }));
+}
+
 TEST(ScanResult, OfAnotherShapeIsRefused) {
   EXPECT_FALSE(read_scan_result(bj::object{}));
   EXPECT_FALSE(read_scan_result(bj::object{{"scanId", 5}}));

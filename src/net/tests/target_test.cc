@@ -112,6 +112,10 @@ TEST(Target, NamesOfOtherScriptsAreShownBothWays) {
   EXPECT_EQ(display_host("xn--bcher-kva.example"),
             "b\xC3\xBC"
             "cher.example (xn--bcher-kva.example)");
+  EXPECT_EQ(display_host("xn--bcher-kva.example", ":8443"),
+            "b\xC3\xBC"
+            "cher.example:8443 (xn--bcher-kva.example)");
+  EXPECT_EQ(display_host("example.org", ":443"), "example.org:443");
   for (const char* same : {"example.org", "192.0.2.1", "2001:db8::1", "xn--a.example", ""}) {
     EXPECT_EQ(display_host(same), same);
   }
