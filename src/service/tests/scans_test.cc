@@ -93,8 +93,9 @@ TEST_F(Submitting, EveryBadFieldIsNamedAtOnce) {
 
 TEST_F(Submitting, NoTargetTooManyTargetsAndASingleTargetKeepTheirNames) {
   EXPECT_EQ(submit_targets({}).error().fields.front().field, "targets");
-  EXPECT_EQ(submit_targets(std::vector<std::string>(10001, "127.0.0.1")).error().fields.front().code,
-            "too_many");
+  EXPECT_EQ(
+      submit_targets(std::vector<std::string>(10001, "127.0.0.1")).error().fields.front().code,
+      "too_many");
   EXPECT_EQ(submit_targets({"127.0.0.0/8"}).error().fields.front().field, "targets");
   ScanRequest request;
   request.targets = {"a b"};
