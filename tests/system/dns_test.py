@@ -72,6 +72,31 @@ class Dns(unittest.TestCase):
             done = scan(f"shop.example:{tls.port}", "--allow-targets", "127.0.0.1/32", env={"CARNET_DNS_SERVER": dns.at})
             self.assertEqual(done.returncode, 0, done.stderr)
 
+    def test_an_international_name_is_dialled_in_ascii_and_shown_both_ways(self):
+        with TlsServer(self.folder) as tls, NameServer(lambda name, kind: [address(name, "127.0.0.1")]) as dns:
+            common = (f"b\u00fccher.example:{tls.port}", "--dns-server", dns.at, "--allow-targets", "127.0.0.1/32")
+            endpoint = scan(*common).endpoints[0]
+            self.assertEqual((endpoint["host"], endpoint["tls"]["serverName"]), ("xn--bcher-kva.example",) * 2)
+            self.assertEqual({name for name, _ in dns.asked}, {"xn--bcher-kva.example"})
+            table = subprocess.run([CARNET, "scan", "-q", *common], capture_output=True, text=True, timeout=60).stdout
+            self.assertIn(f"b\u00fccher.example:{tls.port} (xn--bcher-kva.example)", table)
+
+    def test_ipv6_literals(self):
+        try:
+            listener = socket.create_server(("::1", 0), family=socket.AF_INET6)
+        except OSError:
+            self.skipTest("this machine has no IPv6 loopback")
+        with listener:
+            port = listener.getsockname()[1]
+            limits = ("--kinds", "tls", "--handshake-timeout-ms", "100", "--target-timeout-ms", "300")
+            for target in (f"[::1]:{port}", f"https://[0:0:0:0:0:0:0:1]:{port}/path"):
+                endpoint = scan(target, *limits).endpoints[0]
+                self.assertEqual((endpoint["host"], endpoint["port"], endpoint["address"]), ("::1", port, "::1"))
+            self.assertEqual(scan("::1", "--ports", str(port), *limits).endpoints[0]["port"], port)
+            done = scan(f"[fe80::1%eth0]:{port}")
+            self.assertEqual(done.returncode, 2)
+            self.assertIn("zone", done.stderr)
+
     def test_a_rebind_during_the_scan_reaches_nothing(self):
         with TlsServer(self.folder) as tls, Trap("127.0.0.2", tls.port) as trap:
             turn = iter(["127.0.0.1"])
