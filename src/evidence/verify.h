@@ -16,6 +16,7 @@
 #include <boost/json/fwd.hpp>
 
 #include "base/clock.h"
+#include "evidence/bundle.h"
 #include "evidence/checkpoint.h"
 #include "evidence/key_set.h"
 #include "evidence/passport.h"
@@ -66,6 +67,7 @@ struct VerifyInput {
   std::optional<KnownLogHead> known_head;
   // The log that the passport names was asked for it, and does not have it.
   bool absent_from_log = false;
+  BundleLimits bundle_limits;  // what a bundle may unpack to
   Timestamp now{};
 };
 

@@ -36,7 +36,7 @@ std::string_view text_of(const bj::object& object, std::string_view name) {
 }
 
 std::variant<Taken, Refusal> take_bundle(const VerifyInput& input) {
-  auto entries = read_bundle(input.document);
+  auto entries = read_bundle(input.document, input.bundle_limits);
   if (!entries) {
     if (entries.error().code == ErrorCode::kPayloadTooLarge)
       return unreadable(entries.error().public_detail);

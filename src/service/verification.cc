@@ -55,7 +55,9 @@ Task<Result<evidence::Verification>> Verification::check(Handed handed) {
   const auto given = std::make_shared<const Handed>(std::move(handed));
   const auto glanced = std::make_shared<std::optional<evidence::Glance>>();
   const std::function<void()> look = [given, glanced] {
-    *glanced = evidence::glance({.document = given->document, .passport = given->passport});
+    *glanced = evidence::glance({.document = given->document,
+                                 .passport = given->passport,
+                                 .bundle_limits = given->bundle_limits});
   };
   CARNET_CO_TRY_VOID(co_await threads_.run(look));
   CARNET_CO_TRY(from_log, co_await ask_log(std::move(*glanced)));
@@ -70,6 +72,7 @@ Task<Result<evidence::Verification>> Verification::check(Handed handed) {
                                       .trusted = keys ? &keys->published : nullptr,
                                       .known_head = answers->head,
                                       .absent_from_log = answers->absent,
+                                      .bundle_limits = given->bundle_limits,
                                       .now = now};
     *out = evidence::verify(input);
   };
@@ -84,7 +87,9 @@ Task<Result<Verification::OfScan>> Verification::check_scan(ScanId scan) {
   if (!bundle || !report) co_return make_internal("passport without its files");
   OfScan out;
   out.proof = evidence::compact_proof(report->sha256, row.envelope);
-  Handed handed{.document = std::move(bundle->bytes), .passport = {}};
+  Handed handed{.document = std::move(bundle->bytes),
+                .passport = {},
+                .bundle_limits = evidence::BundleLimits{}};
   CARNET_CO_TRY(verification, co_await check(std::move(handed)));
   out.verification = std::move(verification);
   co_return out;

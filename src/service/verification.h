@@ -15,11 +15,18 @@ namespace carnet::service {
 
 class Verification {
  public:
+  static constexpr std::size_t kStrangersFilesMax = 64;
+  static constexpr std::size_t kStrangersFileBytesMax = std::size_t{64} * 1024 * 1024;
+  static constexpr std::size_t kStrangersBundleBytesMax = std::size_t{128} * 1024 * 1024;
   Verification(const Clock& clock, Passports& passports);
 
   struct Handed {
     std::string document;  // see evidence::VerifyInput
     std::string passport;  // for a file that carries none; or ""
+    // What a stranger's bundle may unpack to; our own are read whole.
+    evidence::BundleLimits bundle_limits{.entries_max = kStrangersFilesMax,
+                                         .entry_bytes_max = kStrangersFileBytesMax,
+                                         .total_bytes_max = kStrangersBundleBytesMax};
   };
   // kUnavailable if too many wait. A document that is forged or unreadable is no error.
   [[nodiscard]] Task<Result<evidence::Verification>> check(Handed handed);
