@@ -7,14 +7,18 @@
 namespace carnet::api {
 namespace {
 
-// Written once per scan: its JSON and how large each download is.
+// Written once per scan and recipient: its JSON and how large each download is.
 Task<Result<std::shared_ptr<const LinkFragment>>> fragment_of(
-    Site& site, const ScanId& scan, std::shared_ptr<const service::Overview> overview) {
-  if (auto known = site.fragments.find(scan.str(), overview->result_sha256)) co_return known;
+    Site& site, service::OpenLink link, std::shared_ptr<const service::Overview> overview) {
+  const ScanId scan = link.share.scan_id;
+  std::string key = scan.str();
+  if (!link.share.recipient.empty()) key += "/" + link.share.recipient;
+  if (auto known = site.fragments.find(key, overview->result_sha256)) co_return known;
   auto fragment = std::make_shared<LinkFragment>();
   fragment->scan_json = json::write(link_scan_json(overview->document));
   for (const service::ArtifactFormat format : service::available_formats()) {
-    CARNET_CO_TRY(artifact, co_await site.deps.sharing.artifact(scan, format));
+    if (!service::Sharing::scope_covers("passport", format)) continue;  // behind no link at all
+    CARNET_CO_TRY(artifact, co_await site.deps.sharing.artifact_for(link, format));
     fragment->downloads.push_back(
         {.format = format, .bytes = artifact->bytes.size(), .sha256 = artifact->sha256});
   }
@@ -26,7 +30,7 @@ Task<Result<std::shared_ptr<const LinkFragment>>> fragment_of(
   }
   fragment->result_sha256 = overview->result_sha256;
   std::shared_ptr<const LinkFragment> made = std::move(fragment);
-  site.fragments.put(scan.str(), made);
+  site.fragments.put(key, made);
   co_return made;
 }
 
@@ -145,7 +149,7 @@ Task<Answer> get_link(Site& site, Call& call) {
   if (!link.session_until) site.deps.sharing.note_preview(link, html ? "html" : "json", visitor);
   if (!link.entered()) co_return closed_door(site, call, link);
   CARNET_CO_TRY(overview, co_await site.deps.sharing.overview(link));
-  CARNET_CO_TRY(fragment, co_await fragment_of(site, link.share.scan_id, overview));
+  CARNET_CO_TRY(fragment, co_await fragment_of(site, link, overview));
   Response response;
   if (!html) {
     response.body = link_json(site, link, token, *fragment);
@@ -163,7 +167,7 @@ Task<Answer> get_link_report(Site& site, Call& call) {
   const std::string name(service::to_string(format));
   if (!service::Sharing::scope_covers(link.share.scope, format))
     co_return service::Sharing::outside_scope(link, name);
-  CARNET_CO_TRY(artifact, co_await site.deps.sharing.artifact(link.share.scan_id, format));
+  CARNET_CO_TRY(artifact, co_await site.deps.sharing.artifact_for(link, format));
   CARNET_CO_TRY_VOID(check_accepts(call, *artifact));
   Response response = file_response(site, call, artifact);
   // Looking at the size is no download, nor is an answer without bytes of the file.

@@ -180,7 +180,15 @@ Task<Answer> get_report(Site& site, Call& call) {
     co_return query_error("signed", "not_available",
                           "goes with format=json; other files are signed by the passport");
   if (with_block == "true") co_return co_await get_signed_report(site, call, std::move(id));
-  CARNET_CO_TRY(artifact, co_await site.deps.scans.report(call.actor.tenant, id, format));
+  service::ArtifactOptions options;
+  if (const auto version = call.request.query_value("version"); version && !version->empty()) {
+    const auto cbom = evidence::parse_cbom_version(*version);
+    if (!cbom || format != service::ArtifactFormat::kCbom)
+      co_return query_error("version", "not_one_of",
+                            "must be 1.6 or 1.7, and goes with cbom alone");
+    options.cbom = *cbom;
+  }
+  CARNET_CO_TRY(artifact, co_await site.deps.scans.report(call.actor.tenant, id, format, options));
   CARNET_CO_TRY_VOID(check_accepts(call, artifact));
   auto kept = std::make_shared<const service::Artifact>(std::move(artifact));
   co_return file_response(site, call, std::move(kept));

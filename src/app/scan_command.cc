@@ -16,10 +16,12 @@
 #include "app/scan_inputs.h"
 #include "app/scan_table.h"
 #include "base/text.h"
+#include "evidence/cbom.h"
 #include "evidence/report.h"
 #include "net/dialer.h"
 #include "net/target.h"
 #include "probe/engine.h"
+#include "service/artifacts.h"
 #include "service/scans.h"
 
 namespace carnet::app {
@@ -30,7 +32,7 @@ constexpr int kExitThreshold = 1;
 constexpr int kExitUsage = 2;
 constexpr int kExitUnreached = 3;
 
-constexpr std::string_view kFormats[] = {"table", "json", "csv"};
+constexpr std::string_view kFormats[] = {"table", "json", "csv", "pdf", "cbom", "sarif", "bundle"};
 constexpr std::string_view kStatuses[] = {"broken", "at-risk", "unknown", "safe"};
 
 int usage(std::string_view sentence) {
@@ -165,27 +167,35 @@ class Progress {
   bool quiet_, terminal_;
 };
 
-void render(const ScanCommand& command, const inventory::ScanDocument& document,
-            std::ostream& out) {
+Result<void> render(const ScanCommand& command, const inventory::ScanDocument& document,
+                    std::ostream& out) {
   if (command.format == "json") {
     evidence::write_report_json(document, [&out](std::string_view piece) { out << piece; });
     out << '\n';
-  } else if (command.format == "csv") {
-    out << evidence::assets_csv(document);
-  } else {
-    out << scan_table(document, ::isatty(STDOUT_FILENO) == 1 && command.output.empty());
+    return {};
   }
+  const auto format = service::parse_format(command.format);
+  if (!format) {
+    out << scan_table(document, ::isatty(STDOUT_FILENO) == 1 && command.output.empty());
+    return {};
+  }
+  service::ArtifactOptions options;
+  options.cbom = evidence::parse_cbom_version(command.cbom_version).value_or(options.cbom);
+  options.recipient = command.recipient;
+  CARNET_TRY(artifact, service::make_artifact(document, *format, options));
+  out << artifact.bytes;
+  return {};
 }
 
 Result<void> put_out(const ScanCommand& command, const inventory::ScanDocument& document) {
   if (command.output.empty() || command.output == "-") {
-    render(command, document, std::cout);
+    CARNET_TRY_VOID(render(command, document, std::cout));
     std::cout << std::flush;
     if (!std::cout) return make_error(ErrorCode::kUnavailable, "standard output cannot be written");
     return {};
   }
   std::ofstream file(command.output, std::ios::binary | std::ios::trunc);
-  render(command, document, file);
+  CARNET_TRY_VOID(render(command, document, file));
   file.close();
   if (!file)
     return make_error(ErrorCode::kUnavailable, fmt::format("cannot write {}", command.output));
@@ -234,8 +244,17 @@ int run_scan_command(const ScanCommand& command, const ProbeSettings& probes, co
     return usage(
         fmt::format("--profile {} is not known; use quick, standard or deep", command.profile));
   if (std::find(std::begin(kFormats), std::end(kFormats), command.format) == std::end(kFormats))
-    return usage(fmt::format("--format {} is not known; this release writes table, json and csv",
-                             command.format));
+    return usage(
+        fmt::format("--format {} is not known; this release writes table, json, csv, pdf, cbom, "
+                    "sarif and bundle",
+                    command.format));
+  if (!evidence::parse_cbom_version(command.cbom_version))
+    return usage(
+        fmt::format("--cbom-version {} is not known; use 1.6 or 1.7", command.cbom_version));
+  const bool binary = command.format == "pdf" || command.format == "bundle";
+  if (binary && (command.output.empty() || command.output == "-") && ::isatty(STDOUT_FILENO) == 1)
+    return usage(
+        fmt::format("a {} is no text for a terminal; name a file with --output", command.format));
   for (const std::string& status : command.fail_on)
     if (std::find(std::begin(kStatuses), std::end(kStatuses), status) == std::end(kStatuses))
       return usage(fmt::format("--fail-on {} is not a status; use broken, at-risk, unknown or safe",

@@ -23,6 +23,8 @@ struct ScanCommand {
   std::vector<int> ports;
   std::string profile = "standard";
   std::string format = "table";
+  std::string cbom_version = "1.6";
+  std::string recipient;  // on every page of a PDF
   std::string output;  // "" = standard output
   std::optional<double> fail_under;
   std::vector<std::string> fail_on;

@@ -8,6 +8,7 @@
 #include "evidence/cbom.h"
 #include "evidence/embedded.h"
 #include "evidence/report.h"
+#include "evidence/report_pdf.h"
 #include "evidence/sarif.h"
 
 namespace carnet::evidence {
@@ -52,11 +53,17 @@ std::vector<ArtifactSource> artifact_sources() {
     return {};
   };
   const auto cbom = [](const ScanDocument& document) { return cbom_json(document); };
+  const auto pdf = [](const ScanDocument& document, const TextSink& sink) -> Result<void> {
+    CARNET_TRY(bytes, write_pdf(document));
+    sink(bytes);
+    return {};
+  };
   std::vector<ArtifactSource> sources;
   sources.push_back({std::string(kAssetsCsvName), "text/csv", whole(assets_csv)});
   sources.push_back({std::string(kCbomName), cbom_media_type(kCbomDefault), whole(cbom)});
   sources.push_back({std::string(kRemediationCsvName), "text/csv", whole(remediation_csv)});
   sources.push_back({std::string(kReportJsonName), "application/json", report});
+  sources.push_back({std::string(kReportPdfName), "application/pdf", pdf});
   sources.push_back({std::string(kSarifName), std::string(kSarifMediaType), whole(sarif_json)});
   return sources;
 }

@@ -4,7 +4,10 @@
 #include <utility>
 
 #include "crypto/hash.h"
+#include "evidence/artifact_set.h"
 #include "evidence/report.h"
+#include "evidence/report_pdf.h"
+#include "evidence/sarif.h"
 
 namespace carnet::service {
 namespace {
@@ -18,17 +21,10 @@ constexpr std::array<std::pair<ArtifactFormat, std::string_view>, 6> kNames{{
     {ArtifactFormat::kBundle, "bundle"},
 }};
 
-tl::unexpected<Error> not_available() {
-  std::string able;
-  for (const ArtifactFormat format : available_formats()) {
-    if (!able.empty()) able += ", ";
-    able += to_string(format);
-  }
-  return make_validation_error(
-      {FieldError{.field = "format",
-                  .pointer = "",
-                  .code = "not_available",
-                  .detail = "must be one of those this release can make: " + able}});
+// The bundle of a scan that has no passport: everything but the signatures.
+Result<std::string> unsigned_bundle(const inventory::ScanDocument& document) {
+  CARNET_TRY(artifacts, evidence::artifacts_of(document));
+  return evidence::make_bundle(document, std::move(artifacts));
 }
 
 }  // namespace
@@ -46,7 +42,9 @@ std::string_view to_string(ArtifactFormat format) {
 }
 
 const std::vector<ArtifactFormat>& available_formats() {
-  static const std::vector<ArtifactFormat> kFormats{ArtifactFormat::kJson, ArtifactFormat::kCsv};
+  static const std::vector<ArtifactFormat> kFormats{
+      ArtifactFormat::kJson, ArtifactFormat::kCsv,   ArtifactFormat::kPdf,
+      ArtifactFormat::kCbom, ArtifactFormat::kSarif, ArtifactFormat::kBundle};
   return kFormats;
 }
 
@@ -76,7 +74,8 @@ Artifact artifact_head(std::string_view scan_id, ArtifactFormat format) {
   return artifact;
 }
 
-Result<Artifact> make_artifact(const inventory::ScanDocument& document, ArtifactFormat format) {
+Result<Artifact> make_artifact(const inventory::ScanDocument& document, ArtifactFormat format,
+                               const ArtifactOptions& options) {
   Artifact artifact = artifact_head(document.scan_id, format);
   switch (format) {
     case ArtifactFormat::kJson:
@@ -85,11 +84,22 @@ Result<Artifact> make_artifact(const inventory::ScanDocument& document, Artifact
     case ArtifactFormat::kCsv:
       artifact.bytes = evidence::assets_csv(document);
       break;
-    case ArtifactFormat::kPdf:
+    case ArtifactFormat::kPdf: {
+      CARNET_TRY(pdf, evidence::write_pdf(document, {.recipient = options.recipient}));
+      artifact.bytes = std::move(pdf);
+      break;
+    }
     case ArtifactFormat::kCbom:
+      artifact.bytes = evidence::cbom_json(document, options.cbom);
+      break;
     case ArtifactFormat::kSarif:
-    case ArtifactFormat::kBundle:
-      return not_available();
+      artifact.bytes = evidence::sarif_json(document);
+      break;
+    case ArtifactFormat::kBundle: {
+      CARNET_TRY(bundle, unsigned_bundle(document));
+      artifact.bytes = std::move(bundle);
+      break;
+    }
   }
   artifact.sha256 = crypto::sha256_hex(artifact.bytes);
   return artifact;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "evidence/cbom.h"
 #include "inventory/model.h"
 
 namespace carnet::service {
@@ -16,7 +17,7 @@ enum class ArtifactFormat { kJson, kCsv, kPdf, kCbom, kSarif, kBundle };
 // "json" "csv" …; nullopt for a word that api.md does not list.
 [[nodiscard]] std::optional<ArtifactFormat> parse_format(std::string_view text);
 [[nodiscard]] std::string_view to_string(ArtifactFormat format);
-// The formats this release can make (kJson and kCsv so far).
+// The formats that a scan can be taken away as.
 [[nodiscard]] const std::vector<ArtifactFormat>& available_formats();
 
 struct Artifact {
@@ -29,8 +30,19 @@ struct Artifact {
 // Content type and file name of a format, without bytes.
 [[nodiscard]] Artifact artifact_head(std::string_view scan_id, ArtifactFormat format);
 
-// kValidationFailed ("format") for one that this release cannot make yet, naming those it can.
+struct ArtifactOptions {
+  evidence::CbomVersion cbom = evidence::kCbomDefault;
+  std::string recipient;  // on every page of the PDF; "" for the canonical one
+  // Nothing that differs from what a passport names.
+  [[nodiscard]] bool canonical() const {
+    return cbom == evidence::kCbomDefault && recipient.empty();
+  }
+};
+
+// Blocks, for a large scan some seconds: not on an io thread. The bundle is the unsigned one, for
+// scans without a passport. kInternal if a file cannot be made.
 [[nodiscard]] Result<Artifact> make_artifact(const inventory::ScanDocument& document,
-                                             ArtifactFormat format);
+                                             ArtifactFormat format,
+                                             const ArtifactOptions& options = {});
 
 }  // namespace carnet::service

@@ -383,19 +383,21 @@ Task<Result<Scans::EventBatch>> Scans::wait_events(TenantId tenant, ScanId id, i
   }
 }
 
-Task<Result<Artifact>> Scans::report(TenantId tenant, ScanId id, ArtifactFormat format) {
-  if (options_.passports != nullptr) {
+Task<Result<Artifact>> Scans::report(TenantId tenant, ScanId id, ArtifactFormat format,
+                                     ArtifactOptions options) {
+  if (options_.passports != nullptr && options.canonical()) {
     CARNET_CO_TRY(row, co_await this->row(tenant, id));
     CARNET_CO_TRY(signed_file, co_await options_.passports->artifact(row.id, format));
     if (signed_file) co_return std::move(*signed_file);
   }
-  const auto work = [tenant, id, format](store::Connection& connection) -> Result<Artifact> {
+  const auto work = [tenant, id, format,
+                     options](store::Connection& connection) -> Result<Artifact> {
     CARNET_TRY(row, store::scans::find(connection, tenant, id));
     if (!row) return no_such_scan();
     Result<LoadedDocument> loaded = load_document(connection, id);
     if (!loaded && loaded.error().code == ErrorCode::kNotFound) return no_result(*row);
     if (!loaded) return tl::unexpected(std::move(loaded).error());
-    return make_artifact(loaded->document, format);
+    return make_artifact(loaded->document, format, options);
   };
   co_return co_await db_.read<Artifact>(work);
 }

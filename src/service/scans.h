@@ -110,7 +110,8 @@ class Scans {
   [[nodiscard]] Task<Result<EventBatch>> wait_events(TenantId tenant, ScanId id, int after,
                                                      std::chrono::milliseconds wait);
   // kScanNotFinished while nothing is kept.
-  [[nodiscard]] Task<Result<Artifact>> report(TenantId tenant, ScanId id, ArtifactFormat format);
+  [[nodiscard]] Task<Result<Artifact>> report(TenantId tenant, ScanId id, ArtifactFormat format,
+                                              ArtifactOptions options = {});
 
  private:
   // A request that passed every check, as the row it becomes.

@@ -141,6 +141,9 @@ class Sharing {
   // every time.
   [[nodiscard]] Task<Result<std::shared_ptr<const Artifact>>> artifact(ScanId scan,
                                                                        ArtifactFormat format);
+  // The same for who came by this link: a PDF says for whom it was made.
+  [[nodiscard]] Task<Result<std::shared_ptr<const Artifact>>> artifact_for(OpenLink link,
+                                                                           ArtifactFormat format);
 
   void stop() { passcodes_.stop(); }
 
@@ -151,6 +154,10 @@ class Sharing {
   static constexpr std::size_t kOverviewCacheBytesMax = 16 * 1024 * 1024;
 
  private:
+  [[nodiscard]] Task<Result<std::shared_ptr<const Artifact>>> make_and_keep(std::string key,
+                                                                            ScanId scan,
+                                                                            ArtifactFormat format,
+                                                                            std::string recipient);
   [[nodiscard]] store::ViewRow view_row(const OpenLink& link, std::string_view outcome,
                                         std::string_view format, const Visitor& visitor);
   [[nodiscard]] Task<Result<void>> log_now(store::ViewRow row);

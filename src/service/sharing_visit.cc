@@ -228,9 +228,31 @@ Task<Result<std::shared_ptr<const Artifact>>> Sharing::artifact(ScanId scan,
       co_return std::shared_ptr<const Artifact>(std::move(kept));
     }
   }
-  const auto work = [scan, format](store::Connection& connection) -> Result<Artifact> {
+  std::string nobody;
+  co_return co_await make_and_keep(key, scan, format, std::move(nobody));
+}
+
+Task<Result<std::shared_ptr<const Artifact>>> Sharing::artifact_for(OpenLink link,
+                                                                    ArtifactFormat format) {
+  const ScanId scan = link.share.scan_id;
+  std::string recipient = link.share.recipient;
+  if (format != ArtifactFormat::kPdf || recipient.empty())
+    co_return co_await artifact(scan, format);
+  std::string key = scan.str() + "/pdf/" + recipient;
+  std::shared_ptr<const Artifact> cached = artifacts_.find(key);
+  if (cached) co_return cached;
+  co_return co_await make_and_keep(std::move(key), scan, format, std::move(recipient));
+}
+
+// On a database thread, where the scan is read anyway: a large report takes seconds.
+Task<Result<std::shared_ptr<const Artifact>>> Sharing::make_and_keep(std::string key, ScanId scan,
+                                                                     ArtifactFormat format,
+                                                                     std::string recipient) {
+  ArtifactOptions options;
+  options.recipient = std::move(recipient);
+  const auto work = [scan, format, options](store::Connection& connection) -> Result<Artifact> {
     CARNET_TRY(loaded, load_document(connection, scan));
-    return make_artifact(loaded.document, format);
+    return make_artifact(loaded.document, format, options);
   };
   CARNET_CO_TRY(made, co_await db_.read<Artifact>(work));
   auto kept = std::make_shared<const Artifact>(std::move(made));

@@ -196,7 +196,13 @@ void add_scan_options(CLI::App& scan, ScanCommand& command) {
       ->delimiter(',')
       ->allow_extra_args(false);
   scan.add_option("--profile", command.profile, "quick, standard or deep")->capture_default_str();
-  scan.add_option("--format", command.format, "table, json or csv")->capture_default_str();
+  scan.add_option("--format", command.format, "table, json, csv, pdf, cbom, sarif or bundle")
+      ->capture_default_str();
+  scan.add_option("--cbom-version", command.cbom_version, "CycloneDX 1.6 or 1.7")
+      ->type_name("VERSION")
+      ->capture_default_str();
+  scan.add_option("--recipient", command.recipient, "whom the PDF is prepared for")
+      ->type_name("NAME");
   scan.add_option("-o,--output", command.output, "write the result to a file")->type_name("FILE");
   scan.add_option("--fail-under", command.fail_under, "exit 1 if the readiness score is lower")
       ->type_name("SCORE");
