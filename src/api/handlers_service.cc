@@ -81,9 +81,10 @@ Answer get_asset(Site& site, Call& call) {
   if (!file) return make_error(ErrorCode::kNotFound, "There is no such file.");
   Response response = text_response(std::string(file->bytes), std::string(file->content_type));
   response.headers.emplace_back("ETag", '"' + file->etag + '"');
-  // The pages ask for "?v=<etag>"; that address never means other bytes.
-  const bool versioned =
-      !file->etag.empty() && call.request.query.find(file->etag) != std::string_view::npos;
+  // The pages ask for "?v=" and the beginning of the ETag; that address never means other bytes.
+  const std::string_view version =
+      call.request.query.starts_with("v=") ? call.request.query.substr(2) : std::string_view{};
+  const bool versioned = version.size() >= 8 && file->etag.starts_with(version);
   response.headers.emplace_back(
       "Cache-Control", versioned ? "public, max-age=31536000, immutable" : "public, no-cache");
   return response;

@@ -306,6 +306,12 @@ void fill_history(Filler page, const Room& room) {
 
 void fill_downloads(Filler page, const Room& room) {
   if (room.downloads.empty()) return;
+  for (const DownloadLink& download : room.downloads) {
+    if (download.format) continue;
+    Filler verify = page.section("VERIFY");
+    verify.set("PASSPORT", download.href);
+    verify.set("SHA256", download.sha256);
+  }
   Filler section = page.section("DOWNLOADS");
   for (const DownloadLink& download : room.downloads) {
     const FormatWords words =
@@ -314,6 +320,7 @@ void fill_downloads(Filler page, const Room& room) {
                                       .purpose = "the signed document that names every file"};
     Filler file = section.section("FILE");
     file.set("URL", download.href);
+    file.set("FORMAT", download.format ? service::to_string(*download.format) : "passport");
     file.set("NAME", words.name);
     file.set("PURPOSE", words.purpose);
     file.set("SIZE", byte_size(download.bytes));

@@ -1,5 +1,6 @@
 #include "web/pages.h"
 
+#include <algorithm>
 #include <array>
 
 #include "crypto/hash.h"
@@ -16,10 +17,36 @@ namespace {
 constexpr std::size_t kEtagDigits = 32;    // 128 bits
 constexpr std::size_t kVersionDigits = 8;  // in the URL
 
+struct Module {
+  std::string_view name;
+  std::string_view (*bytes)();
+};
+// What verify.js imports (cmake/CarnetNoble.cmake).
+constexpr Module kNoble[] = {
+    {"noble-post-quantum-ml-dsa.js", embedded::noble_post_quantum_ml_dsa_js},
+    {"noble-post-quantum-_crystals.js", embedded::noble_post_quantum__crystals_js},
+    {"noble-post-quantum-utils.js", embedded::noble_post_quantum_utils_js},
+    {"noble-curves-utils.js", embedded::noble_curves_utils_js},
+    {"noble-curves-abstract-fft.js", embedded::noble_curves_abstract_fft_js},
+    {"noble-curves-abstract-modular.js", embedded::noble_curves_abstract_modular_js},
+    {"noble-hashes-sha2.js", embedded::noble_hashes_sha2_js},
+    {"noble-hashes-sha3.js", embedded::noble_hashes_sha3_js},
+    {"noble-hashes-_md.js", embedded::noble_hashes__md_js},
+    {"noble-hashes-_u64.js", embedded::noble_hashes__u64_js},
+    {"noble-hashes-hmac.js", embedded::noble_hashes_hmac_js},
+    {"noble-hashes-legacy.js", embedded::noble_hashes_legacy_js},
+    {"noble-hashes-utils.js", embedded::noble_hashes_utils_js},
+};
+
 StaticFile static_file(std::string_view content_type, std::string_view bytes) {
   return {.content_type = content_type,
           .bytes = bytes,
           .etag = crypto::sha256_hex(bytes).substr(0, kEtagDigits)};
+}
+
+bool has_passport(const Room& room) {
+  return std::any_of(room.downloads.begin(), room.downloads.end(),
+                     [](const DownloadLink& download) { return !download.format; });
 }
 
 }  // namespace
@@ -28,6 +55,7 @@ struct Pages::State {
   TemplateSet templates;
   StaticFile style = static_file("text/css; charset=utf-8", embedded::carnet_css());
   StaticFile script = static_file("text/javascript; charset=utf-8", embedded::carnet_js());
+  StaticFile module = static_file("text/javascript; charset=utf-8", embedded::verify_js());
   StaticFile icon = static_file("image/svg+xml", embedded::carnet_svg());
   // The unknown-link page is asked for the most by strangers, and has to be the same bytes each
   // time: made once.
@@ -37,17 +65,18 @@ struct Pages::State {
     return std::string_view(file.etag).substr(0, kVersionDigits);
   }
   // The parts that every page shares.
-  void fill_frame(Filler page, std::string_view note, std::string_view footer,
-                  bool with_script) const;
+  void fill_frame(Filler page, std::string_view note, std::string_view footer, bool with_script,
+                  bool with_module = false) const;
   [[nodiscard]] std::string problem(std::string_view code, int status, std::string_view back) const;
 };
 
 void Pages::State::fill_frame(Filler page, std::string_view note, std::string_view footer,
-                              bool with_script) const {
+                              bool with_script, bool with_module) const {
   Filler head = page.include("HEAD", "head");
   head.set("ICON_VERSION", version(icon));
   head.set("STYLE_VERSION", version(style));
   if (with_script) head.section("SCRIPT").set("SCRIPT_VERSION", version(script));
+  if (with_module) head.section("MODULE").set("MODULE_VERSION", version(module));
   Filler masthead = page.include("MASTHEAD", "masthead");
   masthead.set("ICON_VERSION", version(icon));
   masthead.set("NOTE", note);
@@ -78,7 +107,7 @@ std::string Pages::overview(const Room& room) const {
     state_->fill_frame(page, "Confidential · shared by link",
                        "Made with Carnet. An inventory aid and no audit; observed from the network "
                        "at the time stated above.",
-                       true);
+                       true, has_passport(room));
     fill_overview(page, room);
   });
 }
@@ -132,6 +161,9 @@ std::optional<StaticFile> Pages::asset(std::string_view name) const {
   if (name == "carnet.css") return state_->style;
   if (name == "carnet.js") return state_->script;
   if (name == "carnet.svg") return state_->icon;
+  if (name == "verify.js") return state_->module;
+  for (const auto& [module_name, bytes] : kNoble)
+    if (name == module_name) return static_file("text/javascript; charset=utf-8", bytes());
   return std::nullopt;
 }
 

@@ -91,7 +91,7 @@ function overviewTests(browser, { scan, link }) {
       }
       const figures = await page.locator(".figure strong").allInnerTexts();
       same(figures[0], `${scan.counts.hndlExposed}`, "harvest-now figure");
-      same(await page.locator("table.assets tbody tr").count(), Math.min(scan.assets.length, 100), "rows of assets");
+      same(await page.locator("#found tbody tr").count(), Math.min(scan.assets.length, 50), "rows of assets");
       same(await page.locator(".first > li").count(), Math.min(3, scan.remediationBacklog.length), "first steps");
       await validHtml(await response.text());
     })],
@@ -108,9 +108,43 @@ function overviewTests(browser, { scan, link }) {
   ["without JavaScript it is the same page", () =>
     visit(browser, link.page, VIEWS.light, async (page) => {
       check((await page.locator(".g-number").textContent()).includes(`${scan.readinessScore}`), "score");
-      await page.locator("summary").first().click();
+      await page.locator("details:has(li) > summary").first().click();
       check(await page.locator(".framework li").first().isVisible(), "sections open without a script");
     }, { context: { javaScriptEnabled: false } })],
+  ["assets are searched and filtered without a script", () =>
+    visit(browser, link.page, VIEWS.light, async (page) => {
+      const wanted = scan.assets.filter((asset) => asset.vulnerability.status === "at-risk" && asset.host.includes("mail"));
+      await page.getByLabel("Search").fill("MAIL");
+      await page.getByLabel("Status", { exact: true }).selectOption("at-risk");
+      await page.getByRole("button", { name: "Show" }).click();
+      check(page.url().includes("q=MAIL") && page.url().includes("status=at-risk"), page.url());
+      same(await page.locator("#found tbody tr").count(), wanted.length, "rows");
+      same(await page.getByLabel("Search").inputValue(), "MAIL", "the search stays in its field");
+      await page.getByRole("link", { name: "Show all" }).click();
+      same(await page.locator("#found tbody tr").count(), Math.min(scan.assets.length, 50), "all rows again");
+    }, { context: { javaScriptEnabled: false } })],
+  ["assets follow what is typed, with a script", () =>
+    visit(browser, link.page, VIEWS.phone, async (page) => {
+      await page.getByLabel("Search").fill("no such host");
+      await page.getByText("Nothing fits.").waitFor();
+      check((await page.locator("h1").innerText()).includes("Board review"), "the page stays");
+      await page.getByLabel("Search").fill("");
+      await page.getByLabel("Order").selectOption("where");
+      await page.locator("#found tbody tr").first().waitFor();
+      check(page.url().includes("order=where"), "the address can be kept");
+    })],
+  ["the passport is verified in the visitor's own browser", () =>
+    visit(browser, link.page, VIEWS.light, async (page) => {
+      await page.getByRole("button", { name: "Verify in this browser" }).click();
+      await page.locator("#verify-verdict.good, #verify-verdict.bad, #verify-verdict.unable").waitFor();
+      const said = await page.locator("#verify").innerText();
+      same(await page.locator("#verify-verdict.good").count(), 1, said);
+      same(await page.locator(".check.good").count(), 8, "checks");
+      await page.evaluate(() => { document.getElementById("verify").dataset.sha256 = "0".repeat(64); });
+      await page.getByRole("button", { name: "Verify in this browser" }).click();
+      await page.locator("#verify-verdict.bad").waitFor();
+      await accessible(page);
+    })],
   ["it can be printed", () =>
     visit(browser, link.page, VIEWS.light, async (page) => {
       const pdf = await page.pdf({ preferCSSPageSize: true });
@@ -139,6 +173,46 @@ function overviewTests(browser, { scan, link }) {
       })]);
   }
   return tests;
+}
+
+// Protected links, as a person opens them.
+function doorTests(browser, { server, call, share }) {
+  const opens = async (page, passcode) => {
+    if (passcode !== undefined) await page.getByLabel("Passcode").fill(passcode);
+    await page.getByRole("button", { name: "Open the report" }).click();
+  };
+  return [["a passcode, wrong and right; counted once; exhausted; without a script", async () => {
+    const made = await share({ passcode: "correct horse", maxViews: 1, recipient: "Audit Ltd" });
+    await visit(browser, made.page, VIEWS.phone, async (page, response) => {
+      check(!(await page.locator("body").innerText()).includes("Audit Ltd"), "names nobody before it is opened");
+      await fitsWidth(page);
+      await validHtml(await response.text());
+      await opens(page, "wrong");
+      check((await page.locator("#passcode-note").innerText()).includes("not right"), "says that it was wrong");
+      await opens(page, "correct horse");
+      check((await page.locator("body").innerText()).includes("Audit Ltd"), "opened");
+      same(page.url(), made.page, "the address is the link's again");
+      await page.reload();
+      check((await page.locator("body").innerText()).includes("Open in this browser until"), "stays open");
+    }, { context: { javaScriptEnabled: false }, cookies: 1, complaint: /status of 403/ });
+    const { json } = await call("GET", `/tenant/shares/${made.id}`);
+    same(json.viewCount, 1, "views");
+    same(json.state, "exhausted", "state");
+    await visit(browser, made.page, VIEWS.light, async (page) => {
+      check((await page.locator("h1").innerText()).includes("used up"), "says so to the next visitor");
+    }, { expectStatus: 404 });
+  }],
+  ["revoked while it is open", async () => {
+    const made = await share({ maxViews: 3 });
+    await visit(browser, made.page, VIEWS.light, async (page) => {
+      await accessible(page);
+      await opens(page);
+      check((await page.locator("body").innerText()).includes("Board review"), "opened");
+      await call("DELETE", `/tenant/shares/${made.id}`);
+      await page.reload();
+      check((await page.locator("h1").innerText()).includes("withdrawn"), "closed at once");
+    }, { cookies: 1, complaint: /status of 404/ });
+  }]];
 }
 
 function problemTests(browser, { server, call, share, link }) {
@@ -192,5 +266,5 @@ function problemTests(browser, { server, call, share, link }) {
 
 await run(async ({ browser, scratch, atEnd }) => {
   const prepared = await prepare(scratch, atEnd);
-  return [...overviewTests(browser, prepared), ...problemTests(browser, prepared)];
+  return [...overviewTests(browser, prepared), ...doorTests(browser, prepared), ...problemTests(browser, prepared)];
 });

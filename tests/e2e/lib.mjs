@@ -82,8 +82,9 @@ export async function run(makeTests) {
 
 // Opens `url` in a context of its own, gives the page to `use`, and then demands that nothing was complained about (console,
 // content security policy, uncaught errors) and nothing was asked of another origin. An answer that is an error page is
-// reported by the browser on its console; `expectStatus` says which is meant to come.
-export async function visit(browser, url, view, use, { expectStatus = 200, context: more = {} } = {}) {
+// reported by the browser on its console; `expectStatus` says which is meant to come, `cookies` how many there are in the end, `complaint` what else the
+// browser may say.
+export async function visit(browser, url, view, use, { expectStatus = 200, context: more = {}, cookies = 0, complaint } = {}) {
   const context = await browser.newContext({ ...view, ...more });
   try {
     const page = await context.newPage();
@@ -93,7 +94,7 @@ export async function visit(browser, url, view, use, { expectStatus = 200, conte
     const bodies = [];
     page.on("console", (message) => {
       const expected = expectStatus >= 400 && message.text().includes(`status of ${expectStatus}`);
-      if (["error", "warning"].includes(message.type()) && !expected) complaints.push(message.text());
+      if (["error", "warning"].includes(message.type()) && !expected && !complaint?.test(message.text())) complaints.push(message.text());
     });
     page.on("pageerror", (error) => complaints.push(String(error)));
     page.on("request", (request) => {
@@ -108,7 +109,7 @@ export async function visit(browser, url, view, use, { expectStatus = 200, conte
     await use(page, response, () => bytes);
     same(complaints.join(" | "), "", "complaints of the browser");
     same(foreign.join(" | "), "", "requests to other origins");
-    same((await context.cookies()).length, 0, "cookies");
+    same((await context.cookies()).length, cookies, "cookies");
   } finally {
     await context.close();
   }

@@ -9,3 +9,6 @@
 {{#SCRIPT}}
 <script defer src="/assets/carnet.js?v={{SCRIPT_VERSION}}"></script>
 {{/SCRIPT}}
+{{#MODULE}}
+<script type="module" src="/assets/verify.js?v={{MODULE_VERSION}}"></script>
+{{/MODULE}}

@@ -11,10 +11,10 @@
 <p class="eyebrow">Quantum-readiness report</p>
 <h1>{{HEADING}}</h1>
 <p class="lead">Somebody has shared this link with you. It opens {{CONTENTS}}.</p>
-<form class="advice door" method="post" action="{{ACTION}}" autocomplete="off">
+<form class="advice door" method="post" action="{{ACTION}}">
 {{#PASSCODE}}
 <p><label for="passcode">Passcode</label>
-<input id="passcode" name="passcode" type="password" autocomplete="off" autocapitalize="off" spellcheck="false" autofocus required{{#INVALID}} aria-invalid="true" aria-describedby="passcode-note"{{/INVALID}}></p>
+<input id="passcode" name="passcode" type="password" autocomplete="current-password" spellcheck="false" autofocus required{{#INVALID}} aria-invalid="true" aria-describedby="passcode-note"{{/INVALID}}></p>
 {{#NOTE}}<p id="passcode-note" class="wrong" role="alert">{{TEXT}}</p>{{/NOTE}}
 <p class="quiet">The person who sent you the link has it, and should have told you by another way than the link itself.</p>
 {{/PASSCODE}}

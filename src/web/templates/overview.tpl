@@ -115,7 +115,7 @@
 {{#ACTIONS}}
 <details class="framework actions">
 <summary><span class="fw-name">All {{COUNT}} in order of urgency</span>{{#PROGRESS}} <span class="quiet">{{TEXT}}</span>{{/PROGRESS}}</summary>
-<table class="assets">
+<table class="todo">
 <thead><tr><th scope="col">Action</th><th scope="col">Move to</th><th scope="col">Deadline</th>{{#STATE_HEAD}}<th scope="col">State</th>{{/STATE_HEAD}}</tr></thead>
 <tbody>
 {{#ROW}}
@@ -246,11 +246,22 @@
 <section class="panel noprint" aria-labelledby="h-downloads">
 <h2 id="h-downloads">Take it with you</h2>
 <ul class="downloads">
-{{#FILE}}<li><a href="{{URL}}" download><strong>{{NAME}}</strong> <span>{{PURPOSE}}</span> <span class="size">{{SIZE}}</span></a>{{#DIGEST}}<code class="digest" title="SHA-256">{{SHA256}}</code>{{/DIGEST}}</li>{{/FILE}}
+{{#FILE}}<li data-format="{{FORMAT}}"><a href="{{URL}}" download><strong>{{NAME}}</strong> <span>{{PURPOSE}}</span> <span class="size">{{SIZE}}</span></a>{{#DIGEST}}<code class="digest" title="SHA-256">{{SHA256}}</code>{{/DIGEST}}</li>{{/FILE}}
 </ul>
 <p class="quiet">Beneath each file stands its SHA-256: <code>sha256sum FILE</code> must give the same. The downloads work for as long as this link does. Keep the address of this page to yourself: whoever has it can read the report.</p>
 </section>
 {{/DOWNLOADS}}
+
+{{#VERIFY}}
+<section class="panel noprint" id="verify" aria-labelledby="h-verify" data-passport="{{PASSPORT}}" data-sha256="{{SHA256}}" data-scan="{{SCAN_ID}}">
+<h2 id="h-verify">Check it yourself</h2>
+<p class="intro">The passport names every file of this scan by its SHA-256. It is signed twice, with Ed25519 and with ML-DSA-65, which no known quantum attack breaks, and its digest stands in an append-only log, so that it cannot be exchanged unseen.</p>
+<div hidden><button class="button" id="verify-button" type="button">Verify in this browser</button></div>
+<ol class="checks" id="verify-list"></ol>
+<p id="verify-verdict" role="status"></p>
+<p>Without trusting this page: take the passport or the evidence bundle with you, fetch the <a href="/.well-known/carnet-keys.json">published keys</a> by another way, and run <code>carnet verify --keys carnet-keys.json passport.json</code>. The page <a href="/verify">/verify</a> checks a file that you have.</p>
+</section>
+{{/VERIFY}}
 
 <section class="panel method" aria-labelledby="h-method">
 <h2 id="h-method">Method and limits</h2>

@@ -1,5 +1,6 @@
 #include "web/pages.h"
 
+#include <algorithm>
 #include <regex>
 #include <set>
 #include <string>
@@ -285,6 +286,136 @@ TEST(Overview, LargeScanKeepsTheFirstViewSmall) {
   EXPECT_THAT(html, HasSubstr("Page 1 of 101"));
 }
 
+std::vector<std::string> rows_of(const std::string& html) {
+  const std::size_t from = html.find("id=\"found\"");
+  const std::size_t to = html.find("</section>", from);
+  const std::string list = html.substr(from, to - from);
+  std::vector<std::string> rows;
+  const std::regex row("<th scope=\"row\"><bdi>([^<]*)</bdi>");
+  for (std::sregex_iterator it(list.begin(), list.end(), row), end; it != end; ++it)
+    rows.push_back((*it)[1]);
+  return rows;
+}
+
+TEST(Assets, AreSearchedFilteredAndOrderedByTheQuery) {
+  const auto ask = [](const AssetQuery& query) {
+    return overview_of(fixture::document(), fixture::link(), {}, query);
+  };
+  const std::size_t all = fixture::document().judgement.assets.size();
+  EXPECT_EQ(rows_of(ask({})).size(), all);
+  EXPECT_THAT(rows_of(ask({.text = " SFTP. "})),
+              ::testing::ElementsAre("sftp.meridian-bank.example:22"));
+  EXPECT_THAT(rows_of(ask({.text = "rsa", .status = "broken"})),
+              ::testing::Each(HasSubstr("legacy-swift-gateway")));
+  EXPECT_EQ(rows_of(ask({.status = "unknown"})).size(), 1U);
+  EXPECT_EQ(rows_of(ask({.exposure = "authentication"})).size(), 6U);
+  const std::vector<std::string> by_host = rows_of(ask({.order = "where"}));
+  EXPECT_TRUE(std::is_sorted(by_host.begin(), by_host.end()));
+  EXPECT_THAT(rows_of(ask({})).front(), HasSubstr("legacy-swift-gateway"));
+  const std::string nothing = ask({.text = "no such host"});
+  EXPECT_TRUE(rows_of(nothing).empty());
+  EXPECT_THAT(nothing, HasSubstr("Nothing fits."));
+  EXPECT_THAT(nothing, HasSubstr("value=\"no such host\""));
+  // What means nothing is as if it had not been said.
+  EXPECT_EQ(rows_of(ask({.status = "x", .exposure = "y", .order = "z", .page = -5})).size(), all);
+  EXPECT_EQ(rows_of(ask({.text = std::string(101, 'x')})).size(), all);
+  EXPECT_EQ(rows_of(ask({.text = "\xFF"})).size(), all);
+}
+
+TEST(Assets, TurnPagesWithoutLosingTheSearch) {
+  const auto ask = [](const AssetQuery& query) {
+    return overview_of(fixture::large_document(400), fixture::link(), {}, query);
+  };
+  std::set<std::string> seen;
+  std::size_t count = 0;
+  for (int page = 1; page <= 9; ++page) {
+    for (const std::string& row : rows_of(ask({.page = page}))) seen.insert(row), ++count;
+  }
+  EXPECT_EQ(count, fixture::large_document(400).judgement.assets.size());
+  EXPECT_EQ(rows_of(ask({.page = 9})), rows_of(ask({.page = 1000})));
+  const std::string second = ask({.text = "a&b \"é", .order = "where", .page = 1});
+  EXPECT_THAT(second, Not(HasSubstr("rel=\"next\"")));
+  const std::string html = ask({.text = "e", .order = "where", .page = 2});
+  EXPECT_THAT(html, HasSubstr("href=\"/r/cnt_s_TOKEN?q=e&amp;order=where#assets\""));
+  EXPECT_THAT(html, HasSubstr("href=\"/r/cnt_s_TOKEN?q=e&amp;order=where&amp;page=3#assets\""));
+}
+
+TEST(Assets, NoSearchChangesThePagesStructure) {
+  const auto with = [](const std::string& text) {
+    return structure(overview_of(fixture::document(), fixture::link(), {}, {.text = text}));
+  };
+  const auto expected = with("nowhere to be found");
+  for (const std::string& text : naughty_strings()) {
+    const std::string cut = text.substr(0, 99);
+    if (cut.find_first_not_of("\xFF\xFE\xC0\xBC\xBE\xE2\x80") != 0) continue;  // not UTF-8
+    const auto found = with(cut);
+    if (found.size() > expected.size() + 20) continue;  // taken as not said: all rows
+    EXPECT_EQ(found, expected) << cut;
+  }
+}
+
+TEST(Room, StateAndHistoryAreForPassportLinksAlone) {
+  service::Overview shown;
+  shown.document = fixture::document();
+  shown.document.judgement.backlog[0].status = "in_progress";
+  shown.document.judgement.backlog[0].owner = "Platform team";
+  shown.history = fixture::history();
+  for (const std::string scope : {"report", "bundle", "passport"}) {
+    service::OpenLink link = fixture::link();
+    link.share.scope = scope;
+    const std::string html = Pages().overview({.link = link,
+                                               .overview = shown,
+                                               .address = "/r/T",
+                                               .downloads = {},
+                                               .assets = {},
+                                               .now = fixture::at(fixture::kNow)});
+    const bool covered = scope == "passport";
+    for (const char* part :
+         {"Platform team", "In progress", "How the score developed", "0 of 4 done"})
+      EXPECT_EQ(html.find(part) != std::string::npos, covered) << scope << part;
+    EXPECT_THAT(html, HasSubstr("All 4 actions"));
+    if (covered) EXPECT_THAT(html, HasSubstr("Up 19 points since 20 May 2026"));
+  }
+}
+
+TEST(Room, SaysUntilWhenItIsOpenAndWhatEachFileHashesTo) {
+  EXPECT_THAT(plain_overview(), Not(HasSubstr("Open in this browser until")));
+  EXPECT_THAT(plain_overview(), HasSubstr(">9f86d081884c7d659a2feaa0c55ad015"));
+  EXPECT_THAT(plain_overview(), Not(HasSubstr("verify.js")));
+  service::OpenLink link = fixture::link();
+  link.share.max_views = 3;
+  link.session_until = fixture::at("2026-11-24T09:27:00Z");
+  std::vector<DownloadLink> downloads = fixture::downloads();
+  downloads.push_back(
+      {.format = std::nullopt, .href = "/r/T/passport", .bytes = 7, .sha256 = "ab"});
+  const std::string html = overview_of(fixture::document(), link, downloads);
+  EXPECT_THAT(html, HasSubstr("24 November 2026, 09:27 UTC"));
+  EXPECT_THAT(html, HasSubstr("data-passport=\"/r/T/passport\" data-sha256=\"ab\""));
+  EXPECT_THAT(html, HasSubstr("type=\"module\" src=\"/assets/verify.js?v="));
+}
+
+TEST(Door, NamesNobodyAndAsksForWhatIsNeeded) {
+  OpenPage door{.token = "cnt_s_T",
+                .scope = "report",
+                .passcode = false,
+                .counted = true,
+                .expires_at = fixture::link().share.expires_at,
+                .note = OpenPage::Note::kNone};
+  const Pages pages;
+  const Timestamp now = fixture::at(fixture::kNow);
+  const std::string button = pages.open(door, now);
+  EXPECT_THAT(button, HasSubstr("action=\"/r/cnt_s_T/open\""));
+  EXPECT_THAT(button, Not(HasSubstr("type=\"password\"")));
+  EXPECT_THAT(button, HasSubstr("set number of times"));
+  door.passcode = true;
+  door.counted = false;
+  EXPECT_THAT(pages.open(door, now), HasSubstr("type=\"password\""));
+  EXPECT_THAT(pages.open(door, now), Not(HasSubstr("role=\"alert\"")));
+  door.note = OpenPage::Note::kWrong;
+  EXPECT_THAT(pages.open(door, now), HasSubstr("is not right"));
+  EXPECT_THAT(pages.open(door, now), HasSubstr("aria-invalid=\"true\""));
+}
+
 TEST(Problems, NotFoundIsAlwaysTheSameBytes) {
   const Pages one, two;
   EXPECT_EQ(one.link_problem("not_found", 404), two.link_problem("not_found", 404));
@@ -332,6 +463,23 @@ TEST(Assets, VersionInTheUrlFollowsTheBytes) {
     EXPECT_FALSE(file->bytes.empty());
     EXPECT_THAT(html, HasSubstr("/assets/" + name + "?v=" + file->etag.substr(0, 8) + "\""));
   }
+  // The modules of the verification import each other, and nothing else.
+  const std::regex import("(?:from|import\\() ?[\"'](/assets/[^\"']+|[^/\"'][^\"']*)[\"']");
+  std::set<std::string> wanted{"verify.js"}, seen;
+  while (!wanted.empty()) {
+    const std::string name = *wanted.begin();
+    wanted.erase(wanted.begin());
+    if (!seen.insert(name).second) continue;
+    const auto file = pages.asset(name);
+    ASSERT_TRUE(file) << name;
+    const std::string text(file->bytes);
+    for (std::sregex_iterator it(text.begin(), text.end(), import), end; it != end; ++it) {
+      const std::string target = (*it)[1];
+      ASSERT_TRUE(target.starts_with("/assets/")) << name << " imports " << target;
+      wanted.insert(target.substr(8));
+    }
+  }
+  EXPECT_EQ(seen.size(), 14U);
   EXPECT_FALSE(pages.asset("../pages.cc"));
   EXPECT_FALSE(pages.asset(""));
 }
