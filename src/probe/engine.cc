@@ -104,6 +104,22 @@ void trim(Endpoint& endpoint) {
   tls.findings.shrink_to_fit();
 }
 
+// Stands in the queue of idle workers for as long as its worker waits, however the wait ends: a run
+// that is torn down destroys its workers in any order.
+class IdlePlace {
+ public:
+  IdlePlace(Run& run, asio::steady_timer& timer) : run_(run), timer_(&timer) {
+    run_.idle.push_back(timer_);
+  }
+  IdlePlace(const IdlePlace&) = delete;
+  IdlePlace& operator=(const IdlePlace&) = delete;
+  ~IdlePlace() { std::erase(run_.idle, timer_); }
+
+ private:
+  Run& run_;
+  asio::steady_timer* timer_;
+};
+
 std::string endpoint_id(std::size_t index) { return "ep_" + std::to_string(index + 1); }
 
 Task<void> probe_one(Run& run, Schedule::Job job) {
@@ -158,11 +174,10 @@ Task<void> work(Run& run) {
       co_return;
     } else {
       timer.expires_at(asio::steady_timer::time_point::max());
-      run.idle.push_back(&timer);
+      const IdlePlace place(run, timer);
       boost::system::error_code woken;
       auto token = asio::redirect_error(asio::use_awaitable, woken);
       co_await timer.async_wait(std::move(token));
-      std::erase(run.idle, &timer);  // a cancelled run wakes it too
     }
   }
 }

@@ -153,6 +153,22 @@ TEST(Deadline, NamesOnOneAddressDoNotUseUpEachOthersTime) {
   EXPECT_LE(server.accepted(), limits.connect_burst_per_host + 100 * (seconds + 0.2));
 }
 
+TEST(Deadline, ARunMayBeTornDownWhileItsWorkersWait) {
+  RawServer server(Kind::kSilent, "127.77.6.1");
+  EngineLimits limits = tight_limits();
+  limits.handshake = 60s;
+  limits.target = 60s;
+  test::Harness harness(limits);
+  // Two of the address are looked at, the other workers wait for room.
+  std::vector<PlannedEndpoint> planned;
+  for (int i = 0; i < 12; ++i)
+    planned.push_back({"127.77.6.1", server.port(), i < 6 ? "tls" : "ssh"});
+  harness.abandon(planned, [&server] { return server.accepted() >= 2; });
+  // The limits are free again for whoever comes next.
+  RawServer other(Kind::kAnswer, "127.77.6.1", test::protocol_version_alert());
+  EXPECT_TRUE(harness.one(other.port(), "tls", Profile::kQuick, "127.77.6.1").reached);
+}
+
 TEST(Deadline, ANameIsResolvedOnceAndARebindReachesNothing) {
   RawServer first(Kind::kAnswer, "127.77.4.1", test::protocol_version_alert());
   std::atomic<int> turn{0};

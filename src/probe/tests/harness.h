@@ -33,6 +33,15 @@ class Harness {
     if (failure) std::rethrow_exception(failure);
     return out;
   }
+  // Begins a run and tears it down, unfinished, once `until` is true: what a server's stop does.
+  void abandon(std::vector<PlannedEndpoint> endpoints, const std::function<bool()>& until) {
+    boost::asio::io_context context;
+    const Engine::Sink sink = [](inventory::Endpoint) {};
+    boost::asio::co_spawn(
+        context, engine_.run(std::move(endpoints), inventory::Profile::kStandard, sink, cancelled),
+        [](const std::exception_ptr&) {});
+    while (!until()) context.run_one_for(std::chrono::milliseconds(10));
+  }
   inventory::Endpoint one(std::uint16_t port, std::string kind = "tls",
                           inventory::Profile profile = inventory::Profile::kStandard,
                           std::string host = "127.0.0.1") {
