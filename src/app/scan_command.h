@@ -25,7 +25,7 @@ struct ScanCommand {
   std::string format = "table";
   std::string cbom_version = "1.6";
   std::string recipient;  // on every page of a PDF
-  std::string output;  // "" = standard output
+  std::string output;     // "" = standard output
   std::optional<double> fail_under;
   std::vector<std::string> fail_on;
   std::vector<std::string> allow_targets;
