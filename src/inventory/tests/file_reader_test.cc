@@ -1,5 +1,5 @@
 // Certificates, keys and their containers. Expected values come from openssl and keytool.
-#include "file_fixture.h"
+#include "inventory/tests/file_fixture.h"
 
 namespace carnet::inventory {
 namespace {

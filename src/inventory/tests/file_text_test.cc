@@ -3,10 +3,10 @@
 #include <boost/json.hpp>
 
 #include "base/json.h"
-#include "file_fixture.h"
 #include "inventory/cbom.h"
 #include "inventory/file_internal.h"
 #include "inventory/jwks.h"
+#include "inventory/tests/file_fixture.h"
 
 namespace carnet::inventory {
 namespace {
