@@ -31,8 +31,7 @@ constexpr Choice kStatuses[] = {{"", "Any"},
                                 {"unknown", "Unknown"}};
 constexpr Choice kExposures[] = {
     {"", "Both"}, {"key-establishment", "Key establishment"}, {"authentication", "Authentication"}};
-constexpr Choice kOrders[] = {
-    {"", "Most urgent first"}, {"where", "By host"}, {"algorithm", "By algorithm"}};
+constexpr Choice kOrders[] = {{"", "Urgency"}, {"where", "Host"}, {"algorithm", "Algorithm"}};
 
 // The query with words that mean nothing taken out.
 template <std::size_t n>

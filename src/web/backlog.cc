@@ -91,7 +91,10 @@ void fill_action_row(Filler row, const inventory::BacklogItem& item, const Asset
   row.set("TITLE", short_title(item.title, place));
   if (!place.empty()) row.section("WHERE").set("TEXT", place);
   row.set("TARGET", item.pqc_algorithm.empty() ? "–" : item.pqc_algorithm);
-  row.set("DEADLINE", item.deadline.empty() ? "–" : long_day(item.deadline));
+  const bool broken =
+      asset != by_id.end() && asset->second->vulnerability.status == AssetStatus::kBroken;
+  row.set("DEADLINE",
+          !item.deadline.empty() ? long_day(item.deadline) : std::string(broken ? "now" : "–"));
   if (!with_state) return;
   const Label label = state_label(item.status);
   Filler state = row.section("STATE");

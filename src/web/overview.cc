@@ -300,8 +300,11 @@ void fill_history(Filler page, const Room& room) {
   chart.set("LINE", line);
   chart.set("LABEL", "Readiness scores of the same targets, oldest first: " + spoken);
   const double change = *points.back()->score - *points.front()->score;
-  chart.set("CHANGE", fmt::format("{} {} points since {}.", change < 0 ? "Down" : "Up",
-                                  decimal(std::abs(change)), long_date(points.front()->at)));
+  const std::string since = long_date(points.front()->at);
+  chart.set("CHANGE", std::abs(change) < 0.05
+                          ? fmt::format("Unchanged since {}.", since)
+                          : fmt::format("{} {} points since {}.", change < 0 ? "Down" : "Up",
+                                        decimal(std::abs(change)), since));
 }
 
 void fill_downloads(Filler page, const Room& room) {
