@@ -11,7 +11,17 @@ using inventory::Support;
 using inventory::TlsSuite;
 using Kind = HelloAnswer::Kind;
 
-constexpr std::uint8_t kProtocolVersion = 70;
+// Alerts that speak of the version or of what was offered in it; others (a name that the server
+// does not know, an error inside it) say nothing about the version.
+constexpr std::uint8_t kHandshakeFailure = 40, kIllegalParameter = 47, kProtocolVersion = 70,
+                       kInsufficientSecurity = 71;
+
+bool refuses_version(const HelloAnswer& answer) {
+  if (answer.kind != Kind::kAlert || !answer.alert) return false;
+  const std::uint8_t code = answer.alert->description;
+  return code == kHandshakeFailure || code == kIllegalParameter || code == kProtocolVersion ||
+         code == kInsufficientSecurity;
+}
 
 // Curves first that nearly every server has; then the rest of RFC 8422 and RFC 4492.
 const std::vector<std::uint16_t> kCurves{0x001D, 0x0017, 0x0018, 0x0019, 0x001E, 0x001A, 0x001B,
@@ -163,9 +173,9 @@ class LegacyProbe {
       const std::uint16_t chosen = answer.hello->version;
       if (chosen != version) states_[version] = Support::kUnsupported;
       if (chosen <= version && take(answer, suites)) states_[chosen] = Support::kSupported;
-    } else if (answer.kind == Kind::kAlert) {
+    } else if (refuses_version(answer)) {
       states_[version] = Support::kUnsupported;
-    } else if (answer.kind == Kind::kClosed || answer.kind == Kind::kReset) {
+    } else if (answer.kind != Kind::kSilent && answer.kind != Kind::kNoConnection) {
       cut_.push_back(version);
     }
     co_return answer;
@@ -245,7 +255,8 @@ class LegacyProbe {
     if (!known) result_.chains.push_back(chain);
   }
 
-  // A closed connection is a refusal only of a server that answers other versions.
+  // A closed connection or an alert about something else is a refusal only of a server that
+  // answers other versions.
   void settle() {
     for (const std::uint16_t version : cut_) {
       Support& state = states_[version];

@@ -316,6 +316,24 @@ TEST(TlsPeers, NginxWithTls12OnlyInTwelveConnections) {
   RecordProperty("connections", endpoint.connections);
 }
 
+// An alert about the name says nothing about versions and groups.
+TEST(TlsPeers, ServerThatDoesNotKnowTheNameIsNotCalledOutdated) {
+  test::TempDir dir;
+  const auto server =
+      test::nginx_server(dir, "ssl_protocols TLSv1.2 TLSv1.3; ssl_reject_handshake on;");
+  test::Harness harness;
+  const auto endpoint = harness.one(server.port(), "tls", Profile::kStandard, "localhost");
+  ASSERT_TRUE(endpoint.reached) << endpoint.unreached_reason;
+  const auto& tls = *endpoint.tls;
+  for (const char* version : {"TLS 1.3", "TLS 1.2"}) {
+    EXPECT_EQ(test::state_of(tls, version), Support::kNotProven) << version;
+  }
+  for (const auto& group : tls.groups) EXPECT_EQ(group.state, Support::kNotProven) << group.name;
+  EXPECT_THAT(finding_detail(tls, "handshake_refused"),
+              testing::HasSubstr("the alert unrecognized_name"));
+  EXPECT_FALSE(tls.handshake_proof.proven);
+}
+
 // What Node.js, which asks for one group at a time, gets from a server.
 void expect_what_node_gets(const test::TempDir& dir, std::uint16_t port) {
   const std::vector<std::pair<std::string, std::string>> names{
