@@ -11,6 +11,9 @@
 
 namespace carnet::inventory {
 
+// Of all keys and stores in one file together: some seconds of work.
+inline constexpr int kDerivationRoundsMax = 5'000'000;
+
 // Where an entry stands in the file.
 struct Place {
   int line = 0;
@@ -35,10 +38,17 @@ class FileSink {
   [[nodiscard]] std::size_t entries() const { return out_.file.entries.size(); }
   [[nodiscard]] FileReading& out() { return out_; }
   [[nodiscard]] const Secret* passphrase() const { return passphrase_; }
+  // Takes `rounds` of key derivation from what one file may cost; false if so many are not left.
+  [[nodiscard]] bool spend(int rounds) {
+    if (rounds > rounds_left_) return false;
+    rounds_left_ -= rounds;
+    return true;
+  }
 
  private:
   FileReading& out_;
   const Secret* passphrase_;
+  int rounds_left_ = kDerivationRoundsMax;
 };
 
 // Bytes that are wiped when they go.
@@ -75,8 +85,9 @@ void read_rsa_private(ByteView bytes, Place place, FileSink& sink);
 void read_ec_private(ByteView bytes, Place place, FileSink& sink);
 void read_dsa_private(ByteView bytes, Place place, FileSink& sink);
 void read_rsa_public(ByteView bytes, Place place, FileSink& sink);
-// True if deriving a key as `algorithm` says stays within the bound for work (docs/limits.md).
-[[nodiscard]] bool key_derivation_is_bearable(const AlgorithmId& algorithm);
+// True if deriving a key as `algorithm` says stays within what is left for this file, from which it
+// is taken.
+[[nodiscard]] bool may_derive(const AlgorithmId& algorithm, FileSink& sink);
 
 // ---- file_pkcs12.cc, file_jks.cc
 void read_pkcs12(ByteView bytes, Place place, FileSink& sink);

@@ -14,8 +14,8 @@
 namespace carnet::inventory {
 namespace {
 
-constexpr int kDerivationRoundsMax = 5'000'000;
 constexpr int kScryptCostMax = 1 << 16;  // limit: internal
+constexpr int kScryptRounds = 500'000;   // what one scrypt is counted as
 constexpr std::string_view kPbes2 = "1.2.840.113549.1.5.13";
 constexpr std::string_view kPbkdf2 = "1.2.840.113549.1.5.12";
 constexpr std::string_view kScrypt = "1.3.6.1.4.1.11591.4.11";
@@ -173,15 +173,16 @@ int rounds_of(const AlgorithmId& derivation) {
 
 }  // namespace
 
-bool key_derivation_is_bearable(const AlgorithmId& algorithm) {
-  if (algorithm.oid != kPbes2) return rounds_of(algorithm) <= kDerivationRoundsMax;
+bool may_derive(const AlgorithmId& algorithm, FileSink& sink) {
+  if (algorithm.oid != kPbes2) return sink.spend(rounds_of(algorithm));
   if (!algorithm.parameters) return false;
   DerReader fields(algorithm.parameters->content);
   const auto sequence = fields.take(der::kSequence);
   const auto derivation = sequence ? read_algorithm_id(*sequence) : std::nullopt;
   if (!derivation) return false;
-  if (derivation->oid == kPbkdf2) return rounds_of(*derivation) <= kDerivationRoundsMax;
-  return derivation->oid == kScrypt && rounds_of(*derivation) <= kScryptCostMax;
+  if (derivation->oid == kPbkdf2) return sink.spend(rounds_of(*derivation));
+  const bool scrypt = derivation->oid == kScrypt && rounds_of(*derivation) <= kScryptCostMax;
+  return scrypt && sink.spend(kScryptRounds);
 }
 
 void read_pkcs8(ByteView bytes, Place place, std::string_view label, FileSink& sink) {
@@ -217,7 +218,7 @@ void read_encrypted_pkcs8(ByteView bytes, Place place, std::string_view label, F
   if (!algorithm || !inside->take(der::kOctetString)) {
     return sink.error(place, "bad_private_key", "This is not an encrypted PKCS #8 private key.");
   }
-  if (sink.passphrase() != nullptr && key_derivation_is_bearable(*algorithm)) {
+  if (sink.passphrase() != nullptr && may_derive(*algorithm, sink)) {
     const std::string_view passphrase = sink.passphrase()->expose();
     const unsigned char* at = bytes.data();
     const SigPtr sealed(d2i_X509_SIG(nullptr, &at, static_cast<long>(bytes.size())));

@@ -111,18 +111,18 @@ void Opener::bags(const STACK_OF(PKCS12_SAFEBAG) * list, int depth) {
 
 // PFX: version, authSafe, macData{DigestInfo, salt, iterations}. How much work the passphrase would
 // cost is looked up before it is spent.
-bool mac_is_bearable(ByteView bytes) {
+bool may_check_mac(ByteView bytes, FileSink& sink) {
   auto pfx = enter_whole(bytes, der::kSequence);
   if (!pfx || !pfx->skip_if(der::kInteger) || !pfx->skip_if(der::kSequence)) return false;
   auto mac = pfx->enter(der::kSequence);
   if (!mac) return true;
   if (!mac->skip_if(der::kSequence) || !mac->skip_if(der::kOctetString)) return false;
   const auto rounds = mac->take(der::kInteger);
-  return !rounds || small_integer(rounds->content).value_or(1 << 30) <= 5'000'000;
+  return !rounds || sink.spend(small_integer(rounds->content).value_or(kDerivationRoundsMax + 1));
 }
 
 // EncryptedData (RFC 5652 section 8): version, EncryptedContentInfo{type, algorithm, …}.
-bool content_is_bearable(PKCS7* info) {
+bool may_open(PKCS7* info, FileSink& sink) {
   unsigned char* out = nullptr;
   const int size = i2d_PKCS7(info, &out);
   if (size <= 0) return false;
@@ -137,7 +137,7 @@ bool content_is_bearable(PKCS7* info) {
   if (!encrypted || !encrypted->skip_if(der::kOid)) return false;
   const auto sequence = encrypted->take(der::kSequence);
   const auto algorithm = sequence ? read_algorithm_id(*sequence) : std::nullopt;
-  return algorithm && key_derivation_is_bearable(*algorithm);
+  return algorithm && may_derive(*algorithm, sink);
 }
 
 void open_info(PKCS7* info, Opener& opener) {
@@ -149,7 +149,7 @@ void open_info(PKCS7* info, Opener& opener) {
       return opener.sink.error(opener.place, "passphrase_needed",
                                "This part of the store is encrypted; give its passphrase.");
     }
-    if (!content_is_bearable(info)) {
+    if (!may_open(info, opener.sink)) {
       return opener.sink.error(opener.place, "too_costly",
                                "Opening this part of the store would take too much work.");
     }
@@ -189,7 +189,7 @@ void read_pkcs12(ByteView bytes, Place place, FileSink& sink) {
                 .passphrase = sink.passphrase() != nullptr ? given.data() : nullptr,
                 .passphrase_bytes = static_cast<int>(given.size())};
   if (PKCS12_mac_present(store.get()) == 1) {
-    if (!mac_is_bearable(bytes)) {
+    if (!may_check_mac(bytes, sink)) {
       return sink.error(place, "too_costly", "Checking this store would take too much work.");
     }
     if (opener.passphrase != nullptr &&
