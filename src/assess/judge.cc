@@ -130,7 +130,7 @@ std::vector<std::string> make_notes(const JudgeInput& input, const Judgement& ju
   std::vector<std::string> notes = {
       "This is an inventory aid and no audit: it shows what the endpoints answered when they were "
       "asked.",
-      "Looked at: the TLS and SSH endpoints named in the request. Not looked at: stored data, "
+      "Looked at: the endpoints and files named in the request. Not looked at: stored data, "
       "backups, "
       "messages, code signing, VPNs, and anything inside the network that was not named.",
       "Logical-qubit figures are orders of magnitude from published papers; nobody has built such "

@@ -188,7 +188,7 @@ void add_scan_options(CLI::App& scan, ScanCommand& command) {
   scan.add_flag("--ask-passphrase", command.ask_passphrase, "ask for it on the terminal");
   scan.add_option(
           "--kinds", command.kinds,
-          "what to look for: tls, ssh, email, or a protocol such as smtp, imap, pop3, ldap, "
+          "what to look for: tls, ssh, email, jwks, or a protocol such as smtp, imap, pop3, ldap, "
           "ftp, xmpp, postgresql, mysql (default: find out)")
       ->delimiter(',')
       ->allow_extra_args(false);
