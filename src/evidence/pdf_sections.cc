@@ -86,11 +86,11 @@ void PdfReport::asset_table(Exposure exposure) {
   const bool key_establishment = exposure == Exposure::kKeyEstablishment;
   heading(fmt::format("{} ({})", key_establishment ? "Key establishment" : "Authentication",
                       grouped(static_cast<long long>(list.size()))));
-  PdfTable table(*this, {{"Endpoint", 44},
+  PdfTable table(*this, {{"Endpoint", 43},
                          {key_establishment ? "Agrees on keys with" : "Proves itself with", 28},
                          {"Status", 13},
                          {key_establishment ? "Recorded today, read later" : "Severity", 17},
-                         {"Move to", 24}});
+                         {"Move to", 29}});
   for (const Asset* asset : list) {
     const auto& vulnerability = asset->vulnerability;
     const Color color = status_color(vulnerability.status);

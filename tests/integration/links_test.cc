@@ -63,7 +63,8 @@ TEST_F(LinksTest, JsonForProgramsAndAPageForBrowsers) {
   EXPECT_EQ(body.at("scan").at("scanId").as_string(), tenant.scan_id);
   EXPECT_TRUE(body.at("scan").at("sample").as_bool());
   EXPECT_LE(body.at("scan").at("topRemediation").as_array().size(), 3U);
-  ASSERT_EQ(body.at("available").as_array().size(), 2U);
+  // json, csv, pdf, cbom, bundle; SARIF is for the owner alone.
+  ASSERT_EQ(body.at("available").as_array().size(), 5U);
   for (const auto& download : body.at("available").as_array()) {
     const std::string format(download.at("format").as_string());
     const HttpAnswer file = stack.ask("GET", link() + "/report?format=" + format);
@@ -82,6 +83,36 @@ TEST_F(LinksTest, JsonForProgramsAndAPageForBrowsers) {
   EXPECT_EQ(page.header("Content-Type"), "text/html; charset=utf-8");
   EXPECT_NE(page.body.find("Example Bank"), std::string::npos);
   EXPECT_EQ(stack.ask("GET", link(), {{"Accept", "image/png"}}).status, 406);
+}
+
+TEST_F(LinksTest, APdfSaysForWhomItWasPreparedAndKeepsToTheScope) {
+  const auto share = [this](const std::string& body) {
+    const HttpAnswer made = stack.ask("POST", "/tenant/scans/" + tenant.scan_id + "/share",
+                                      Stack::bearer(tenant.operator_key), body);
+    return "/r/" + std::string(json::parse(made.body)->at("token").as_string()) + "/report?format=";
+  };
+  const std::string plain = share(R"({"scope":"report"})");
+  const std::string named = share(R"({"scope":"report","recipient":"Meridian Audit LLP"})");
+  const HttpAnswer pdf = stack.ask("GET", plain + "pdf");
+  EXPECT_EQ(pdf.status, 200);
+  EXPECT_EQ(pdf.header("Content-Type"), "application/pdf");
+  EXPECT_TRUE(pdf.body.starts_with("%PDF-"));
+  const HttpAnswer for_them = stack.ask("GET", named + "pdf");
+  EXPECT_EQ(for_them.status, 200);
+  EXPECT_NE(pdf.body, for_them.body);
+  EXPECT_EQ(stack.ask("GET", named + "pdf").body, for_them.body);
+  EXPECT_EQ(
+      stack
+          .ask("GET", "/pqc/report/" + tenant.scan_id + "?format=pdf", Stack::bearer(tenant.viewer))
+          .body,
+      pdf.body);
+  for (const char* format : {"cbom", "bundle", "sarif"})
+    EXPECT_EQ(stack.ask("GET", plain + format).status, 403) << format;
+  const std::string wide = share(R"({"scope":"bundle"})");
+  EXPECT_EQ(stack.ask("GET", wide + "cbom").header("Content-Type"),
+            "application/vnd.cyclonedx+json");
+  EXPECT_EQ(stack.ask("GET", wide + "bundle").header("Content-Type"), "application/zip");
+  EXPECT_EQ(stack.ask("GET", wide + "sarif").status, 403);
 }
 
 TEST_F(LinksTest, LookingNeverCountsAndDownloadsAreLogged) {

@@ -55,10 +55,25 @@ TEST_F(ScanTest, AScanIsReadListedComparedAndDeleted) {
       stack.ask("GET", "/pqc/report/" + own.scan_id + "?format=docx", Stack::bearer(own.viewer))
           .status,
       422);
-  EXPECT_EQ(
-      stack.ask("GET", "/pqc/report/" + own.scan_id + "?format=pdf", Stack::bearer(own.viewer))
-          .status,
-      422);
+  const auto report = [&](const std::string& query) {
+    return stack.ask("GET", "/pqc/report/" + own.scan_id + "?format=" + query,
+                     Stack::bearer(own.viewer));
+  };
+  EXPECT_TRUE(report("pdf").body.starts_with("%PDF-"));
+  EXPECT_EQ(parsed(report("cbom")).at("specVersion").as_string(), "1.6");
+  EXPECT_EQ(parsed(report("cbom&version=1.7")).at("specVersion").as_string(), "1.7");
+  EXPECT_EQ(report("cbom&version=1.8").status, 422);
+  EXPECT_EQ(report("pdf&version=1.7").status, 422);
+  EXPECT_EQ(parsed(report("sarif")).at("version").as_string(), "2.1.0");
+  EXPECT_TRUE(report("bundle").body.starts_with("PK"));
+  const auto ready = parsed(
+      stack.ask("GET", "/pqc/report/" + own.scan_id + "/availability", Stack::bearer(own.viewer)));
+  std::string formats;
+  for (const auto& one : ready.at("formats").as_array()) {
+    EXPECT_TRUE(one.at("available").as_bool());
+    formats += std::string(one.at("format").as_string()) + " ";
+  }
+  EXPECT_TRUE(formats.starts_with("json csv pdf cbom sarif bundle ")) << formats;
   const HttpAnswer over =
       stack.ask("POST", "/pqc/scan/" + own.scan_id + "/cancel", Stack::bearer(own.operator_key));
   EXPECT_EQ(over.status, 409);
