@@ -138,6 +138,13 @@ class Cli(unittest.TestCase):
             csv = run("scan", target, "--format", "csv", "-o", f"{self.folder}/out.csv")
             self.says(csv, 0)
             self.assertTrue(pathlib.Path(self.folder, "out.csv").read_bytes().startswith(b'"'))
+            for form, start in (("pdf", b"%PDF-"), ("bundle", b"PK"), ("cbom", b'{"$schema"'), ("sarif", b'{"$schema"')):
+                out = pathlib.Path(self.folder, f"out.{form}")
+                self.says(run("scan", target, "--format", form, "-o", str(out)), 0)
+                self.assertTrue(out.read_bytes().startswith(start), form)
+            later = json.loads(run("scan", target, "--format", "cbom", "--cbom-version", "1.7", "-q").stdout)
+            self.assertEqual(later["specVersion"], "1.7")
+            self.says(run("scan", target, "--format", "cbom", "--cbom-version", "9"), 2, "1.6 or 1.7")
             targets = pathlib.Path(self.folder, "list")
             targets.write_text(f"# mine\n{target}  # web\n\n")
             self.says(run("scan", "--from", str(targets)), 0, target)
