@@ -51,7 +51,7 @@ FontSet load() {
                                               embedded::DejaVuSansMono_ttf(),
                                               embedded::DejaVuSans_ttf(),
                                               embedded::DroidSansFallbackFull_ttf(),
-                                              embedded::NanumSquareR_ttf()};
+                                              embedded::NanumGothicCoding_ttf()};
   FontSet set;
   // Empty: no configuration file, no folder, no cache of the machine.
   set.config.reset(FcConfigCreate());

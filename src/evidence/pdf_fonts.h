@@ -1,7 +1,7 @@
 #pragma once
 // The fonts of the PDF report: Inter, and behind it DejaVu Sans, Droid Sans Fallback and Nanum
-// Square for what Inter does not have. They are part of the program and no font of the machine is
-// looked at, so a report is the same everywhere. Private to evidence/.
+// Gothic Coding for what Inter does not have. They are part of the program and no font of the
+// machine is looked at, so a report is the same everywhere. Private to evidence/.
 //
 // The set is made once, on first use, and never changed or freed: fontconfig wants files, so each
 // font becomes an anonymous file in memory (memfd) that lives as long as the process. Thread-safe;

@@ -227,7 +227,7 @@ TEST(ReportPdf, HostNamesGetNoHyphenWhereTheyWrap) {
 TEST(ReportPdf, ScriptsOfTheWorldAreDrawn) {
   ScanDocument document = test::large_document(1);
   document.judgement.notes = {"Größe naïve", "Ελληνικά",       "Кириллица",
-                              "中文报告",    "日本語レポート", "한국어 보고서"};
+                              "中文报告",    "日本語レポート", "한국어 보고서 찦차"};
   const std::string text = Pdf(pdf_of(document)).text("-raw");
   for (const std::string& note : document.judgement.notes) EXPECT_THAT(text, HasSubstr(note));
   EXPECT_THAT(text, Not(HasSubstr("\xEF\xBF\xBD")));
