@@ -70,8 +70,13 @@ Task<Result<evidence::Envelope>> sign_there(SignJob job) {
                                     {.ed25519 = pair.ed25519, .mldsa = pair.mldsa}, job.random);
 }
 
-std::string bundle_filename(const ScanId& scan) {
-  return fmt::format("carnet-evidence-{}.zip", scan.str());
+Result<Artifact> packed_bundle(const ScanId& scan, std::vector<evidence::BundleEntry> entries) {
+  CARNET_TRY(bytes, evidence::bundle_of(std::move(entries)));
+  Artifact artifact = artifact_head(scan.str(), ArtifactFormat::kBundle);
+  artifact.filename = fmt::format("carnet-evidence-{}.zip", scan.str());
+  artifact.sha256 = crypto::sha256_hex(bytes);
+  artifact.bytes = std::move(bytes);
+  return artifact;
 }
 
 }  // namespace
@@ -199,11 +204,11 @@ Task<Result<std::optional<Artifact>>> Passports::bundle(ScanId scan) {
       {.name = std::string(evidence::kPassportName), .bytes = std::move(stored.row->envelope)});
   stored.entries.push_back(
       {.name = std::string(evidence::kLogProofName), .bytes = std::move(proof)});
-  CARNET_CO_TRY(bytes, evidence::bundle_of(std::move(stored.entries)));
-  Artifact artifact = artifact_head(scan.str(), ArtifactFormat::kBundle);
-  artifact.filename = bundle_filename(scan);
-  artifact.sha256 = crypto::sha256_hex(bytes);
-  artifact.bytes = std::move(bytes);
+  // Packing takes long enough to be no work for an io thread; the readers' threads unpack as well.
+  const auto pack = [scan, entries = std::move(stored.entries)](store::Connection&) {
+    return packed_bundle(scan, entries);
+  };
+  CARNET_CO_TRY(artifact, co_await db_.read<Artifact>(pack));
   co_return std::optional<Artifact>(std::move(artifact));
 }
 
