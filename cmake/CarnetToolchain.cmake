@@ -8,6 +8,8 @@ set(CMAKE_CXX_STANDARD_REQUIRED ON)
 set(CMAKE_CXX_EXTENSIONS OFF)
 set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 set(CMAKE_CXX_FLAGS_RELEASE "-O2 -DNDEBUG")
+# Test code itself is not optimised in a release build: it compiles in half the time, and what it tests is.
+set(CARNET_TEST_OPTIONS "$<$<CONFIG:Release>:-O0;-U_FORTIFY_SOURCE>")
 
 find_program(CCACHE_PROGRAM ccache)
 if(CCACHE_PROGRAM)
