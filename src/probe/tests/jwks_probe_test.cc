@@ -186,7 +186,31 @@ TEST(HttpReply, IsTheSameInAnyPieces) {
   }
 }
 
+// The bounds count the same bytes however these come.
+TEST(HttpReply, BoundsAreTheSameInAnyPieces) {
+  constexpr std::string_view kChunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+  const std::string long_size =
+      std::string(kChunked) + "1;" + std::string(8300, 'x') + "\r\na\r\n0\r\n\r\n";
+  const std::string endless_trailer = std::string(kChunked) + "0\r\n" + std::string(40000, '\r');
+  const std::string body_like_a_head = "HTTP/1.1 200 OK\n\n" + std::string(900, 'a') + "\r\n\r\n";
+  const std::string long_head =
+      "HTTP/1.1 200 OK\r\nA: " + std::string(32 * 1024 - 25, 'a') + "\r\n\r\n";
+  for (const std::string& text : {long_size, endless_trailer, body_like_a_head, long_head}) {
+    const Reply whole = read(text);
+    for (const std::size_t chunk : {1U, 7U, 4096U}) {
+      const Reply pieces = read(text, chunk);
+      EXPECT_EQ(pieces.state, whole.state) << chunk << text.substr(0, 60);
+    }
+  }
+  EXPECT_EQ(read(long_size).state, State::kBroken);
+  EXPECT_EQ(read(endless_trailer).state, State::kTooLarge);
+  EXPECT_EQ(read(body_like_a_head).state, State::kDone);
+  EXPECT_EQ(read(long_head + "b").state, State::kDone);
+}
+
 TEST(HttpReply, HostileAnswersAreRefused) {
+  EXPECT_EQ(read("HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\naa").state,
+            State::kBroken);
   EXPECT_EQ(read("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhel").state, State::kBroken);
   EXPECT_EQ(read("HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999\r\n\r\n").state,
             State::kBroken);
