@@ -12,6 +12,7 @@
 #include "crypto/hash.h"
 #include "inventory/der.h"
 #include "inventory/spki.h"
+#include "inventory/x509_shape.h"
 #include "inventory/x509_text.h"
 
 namespace carnet::inventory {
@@ -220,9 +221,9 @@ bool read_fields(ByteView bytes, Certificate& out) {
 }  // namespace
 
 Result<Certificate> parse_certificate(std::span<const std::uint8_t> bytes) {
-  const X509Ptr certificate = decode(bytes);
   Certificate out;
-  if (!certificate || !read_fields(bytes, out)) {
+  const bool bounded = !bytes.empty() && bytes.size() <= kCertificateBytesMax;
+  if (!bounded || !has_certificate_shape(bytes) || !read_fields(bytes, out)) {
     return make_error(ErrorCode::kValidationFailed, "This is not a DER-encoded X.509 certificate.");
   }
   out.sha256 = crypto::sha256_hex(as_text(bytes));
