@@ -41,30 +41,26 @@ std::string checksums_of(const std::vector<BundleEntry>& entries) {
 }  // namespace
 
 std::vector<ArtifactSource> artifact_sources() {
-  // Most are made as one text; only the longest are worth writing in pieces.
-  const auto whole = [](std::string (*make)(const ScanDocument&)) {
-    return [make](const ScanDocument& document, const TextSink& sink) -> Result<void> {
-      sink(make(document));
+  const auto sure = [](void (*write)(const ScanDocument&, const TextSink&)) {
+    return [write](const ScanDocument& document, const TextSink& sink) -> Result<void> {
+      write(document, sink);
       return {};
     };
   };
-  const auto report = [](const ScanDocument& document, const TextSink& sink) -> Result<void> {
-    write_report_json(document, sink);
-    return {};
+  const auto cbom = [](const ScanDocument& document, const TextSink& sink) {
+    write_cbom_json(document, sink);
   };
-  const auto cbom = [](const ScanDocument& document) { return cbom_json(document); };
-  const auto pdf = [](const ScanDocument& document, const TextSink& sink) -> Result<void> {
-    CARNET_TRY(bytes, write_pdf(document));
-    sink(bytes);
-    return {};
+  const auto pdf = [](const ScanDocument& document, const TextSink& sink) {
+    return write_pdf(document, sink);
   };
   std::vector<ArtifactSource> sources;
-  sources.push_back({std::string(kAssetsCsvName), "text/csv", whole(assets_csv)});
-  sources.push_back({std::string(kCbomName), cbom_media_type(kCbomDefault), whole(cbom)});
-  sources.push_back({std::string(kRemediationCsvName), "text/csv", whole(remediation_csv)});
-  sources.push_back({std::string(kReportJsonName), "application/json", report});
+  sources.push_back({std::string(kAssetsCsvName), "text/csv", sure(write_assets_csv)});
+  sources.push_back({std::string(kCbomName), cbom_media_type(kCbomDefault), sure(cbom)});
+  sources.push_back({std::string(kRemediationCsvName), "text/csv", sure(write_remediation_csv)});
+  sources.push_back({std::string(kReportJsonName), "application/json", sure(write_report_json)});
   sources.push_back({std::string(kReportPdfName), "application/pdf", pdf});
-  sources.push_back({std::string(kSarifName), std::string(kSarifMediaType), whole(sarif_json)});
+  sources.push_back(
+      {std::string(kSarifName), std::string(kSarifMediaType), sure(write_sarif_json)});
   return sources;
 }
 

@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "crypto/hash.h"
 #include "evidence/cbom_knowledge.h"
+#include "evidence/json_rows.h"
 #include "inventory/names.h"
 
 namespace carnet::evidence {
@@ -94,6 +95,17 @@ std::string uri_of(const Endpoint& endpoint, const std::string& place) {
   return fmt::format("{}://{}", endpoint.ssh ? "ssh" : endpoint.jwks ? "https" : "tls", place);
 }
 
+// What is written down in a row of its own, by bom-ref, and what it depends on.
+using Rows = std::map<std::string, bj::object>;
+using Dependencies = std::map<std::string, std::set<std::string>>;
+
+void depend(Dependencies& list, const std::string& from, const std::string& on) {
+  if (from != on && !on.empty()) list[from].insert(on);
+}
+
+// Two rounds, because a scan of ten thousand endpoints has a text of tens of megabytes and several
+// times that as JSON values: the first finds out what there is, the second makes each row, writes
+// it and forgets it.
 class Bom {
  public:
   Bom(const ScanDocument& document, CbomVersion version)
@@ -102,26 +114,46 @@ class Bom {
         knowledge_(builtin_cbom_knowledge()),
         registry_(inventory::builtin_registry()) {}
 
-  std::string write() {
+  void write(const TextSink& sink) {
     for (const Asset& asset : document_.judgement.assets)
       assets_[asset.endpoint_id].push_back(&asset);
     for (const Endpoint& endpoint : document_.endpoints)
-      if (endpoint.reached) add_service(endpoint);
+      if (endpoint.reached) find_service(endpoint);
     // What an asset says of an endpoint is in the list even if nothing else named it.
     for (const Asset& asset : document_.judgement.assets)
       if (!asset.algorithm.empty()) static_cast<void>(algorithm(asset.algorithm, asset.key_size));
-    return json::write(root());
+    JsonRows out(sink);
+    out.open(head());
+    write_components(out);
+    out.begin_array("services");
+    for (const auto& [ref, endpoint] : services_) out.row(service_json(ref, *endpoint));
+    out.end_array();
+    write_dependencies(out);
+    // A look from outside never sees everything.
+    bj::object composition{{"aggregate", "incomplete"}};
+    composition["assemblies"] = list_of(bj::value(kScanRef));
+    out.member("compositions", list_of(std::move(composition)));
+    out.close();
+    out.finish();
   }
 
  private:
   [[nodiscard]] bool v1_7() const { return version_ == CbomVersion::k1_7; }
 
-  void depend(const std::string& from, const std::string& on) {
-    if (from != on && !on.empty()) dependencies_[from].insert(on);
-  }
+  struct Key {
+    std::string name, algorithm_ref;
+    int bits = 0;
+    std::string id;
+  };
+  // The protocols of one endpoint, and what it and they depend on.
+  struct Spoken {
+    Rows protocols;
+    Dependencies on;
+  };
 
-  bj::object& component(const std::string& ref, std::string_view name, std::string_view asset_type,
-                        std::string_view properties_name, bj::object properties) {
+  static bj::object component(const std::string& ref, std::string_view name,
+                              std::string_view asset_type, std::string_view properties_name,
+                              bj::object properties) {
     bj::object crypto{{"assetType", asset_type}};
     crypto[properties_name] = std::move(properties);
     bj::object json;
@@ -129,8 +161,7 @@ class Bom {
     json["bom-ref"] = ref;
     json["name"] = name;
     json["cryptoProperties"] = std::move(crypto);
-    dependencies_.try_emplace(ref);
-    return components_[ref] = std::move(json);
+    return json;
   }
 
   // The bom-ref of an algorithm; `bits` matters only where the name does not tell the size.
@@ -142,16 +173,17 @@ class Bom {
                        registered->shor_qubits_per_key_bit > 0;
     const std::string full = sized ? fmt::format("{}-{}", base, bits) : base;
     const std::string ref = "algorithm/" + slug(full);
-    if (components_.contains(ref)) return ref;
+    const auto [place, added] = algorithms_.try_emplace(ref);
+    if (!added) return ref;
     bj::object properties = algorithm_properties(row, sized ? bits : 0);
-    bj::object& json =
-        component(ref, full, "algorithm", "algorithmProperties", std::move(properties));
+    bj::object& json = place->second;
+    json = component(ref, full, "algorithm", "algorithmProperties", std::move(properties));
     if (registered != nullptr && !registered->oids.empty())
       json["cryptoProperties"].get_object()["oid"] = registered->oids.front();
     if (registered != nullptr)
       json["properties"] = list_of(property("carnet:source", registered->source));
     if (row != nullptr)
-      for (const std::string& part : row->parts) depend(ref, algorithm(part));
+      for (const std::string& part : row->parts) depend(parts_, ref, algorithm(part));
     return ref;
   }
 
@@ -184,33 +216,49 @@ class Bom {
   }
 
   // A public key as related material; `identity` is what makes it this key and no other.
-  std::string public_key(const std::string& identity, std::string_view name,
-                         const std::string& algorithm_ref, int bits, const std::string& id) {
-    const std::string ref = "key/" + short_hash("key\n" + identity);
-    if (components_.contains(ref)) return ref;
-    bj::object properties{{"type", "public-key"}};
-    if (!id.empty()) properties["id"] = id;
-    if (v1_7())
-      properties["relatedCryptographicAssets"] =
-          list_of(bj::object{{"type", "algorithm"}, {"ref", algorithm_ref}});
-    else
-      properties["algorithmRef"] = algorithm_ref;
-    if (bits > 0) properties["size"] = bits;
-    component(ref, name, "related-crypto-material", "relatedCryptoMaterialProperties",
-              std::move(properties));
-    depend(ref, algorithm_ref);
+  std::string public_key(const std::string& identity, std::string name, std::string algorithm_ref,
+                         int bits, std::string id) {
+    std::string ref = "key/" + short_hash("key\n" + identity);
+    keys_.try_emplace(ref, Key{.name = std::move(name),
+                               .algorithm_ref = std::move(algorithm_ref),
+                               .bits = bits,
+                               .id = std::move(id)});
     return ref;
   }
 
+  bj::object key_json(const std::string& ref, const Key& key) const {
+    bj::object properties{{"type", "public-key"}};
+    if (!key.id.empty()) properties["id"] = key.id;
+    if (v1_7())
+      properties["relatedCryptographicAssets"] =
+          list_of(bj::object{{"type", "algorithm"}, {"ref", key.algorithm_ref}});
+    else
+      properties["algorithmRef"] = key.algorithm_ref;
+    if (key.bits > 0) properties["size"] = key.bits;
+    return component(ref, key.name, "related-crypto-material", "relatedCryptoMaterialProperties",
+                     std::move(properties));
+  }
+
   std::string certificate(const Certificate& seen) {
-    const std::string ref = "certificate/" + slug(seen.sha256);
-    if (components_.contains(ref)) return ref;
-    // The same key in two certificates is one key.
+    std::string ref = "certificate/" + slug(seen.sha256);
+    if (!certificates_.try_emplace(ref, &seen).second) return ref;
+    static_cast<void>(key_of(seen));
+    static_cast<void>(algorithm(seen.signature_algorithm));
+    for (const std::string& other : {seen.alt_key_algorithm, seen.alt_signature_algorithm})
+      if (!other.empty()) static_cast<void>(algorithm(other));
+    return ref;
+  }
+
+  // The same key in two certificates is one key.
+  std::string key_of(const Certificate& seen) {
     const std::string identity =
         seen.spki_sha256.empty() ? "certificate\n" + seen.sha256 : "spki\n" + seen.spki_sha256;
-    const std::string key =
-        public_key(identity, "Public key of " + seen.subject,
-                   algorithm(seen.key_algorithm, seen.key_bits), seen.key_bits, {});
+    return public_key(identity, "Public key of " + seen.subject,
+                      algorithm(seen.key_algorithm, seen.key_bits), seen.key_bits, {});
+  }
+
+  bj::object certificate_json(const std::string& ref, const Certificate& seen) {
+    const std::string key = key_of(seen);
     const std::string signature = algorithm(seen.signature_algorithm);
     bj::object properties;
     properties["subjectName"] = seen.subject;
@@ -227,24 +275,30 @@ class Bom {
       properties["subjectPublicKeyRef"] = key;
     }
     const std::string name = seen.subject.empty() ? "Certificate" : seen.subject;
-    bj::object& json =
+    bj::object json =
         component(ref, name, "certificate", "certificateProperties", std::move(properties));
     if (seen.sha256.size() == 64)
       json["hashes"] = list_of(bj::object{{"alg", "SHA-256"}, {"content", seen.sha256}});
-    depend(ref, key);
-    depend(ref, signature);
+    return json;
+  }
+
+  std::set<std::string> certificate_needs(const Certificate& seen) {
+    std::set<std::string> on{key_of(seen), algorithm(seen.signature_algorithm)};
     // A dual-algorithm certificate carries a second key and a second signature.
     for (const std::string& other : {seen.alt_key_algorithm, seen.alt_signature_algorithm})
-      if (!other.empty()) depend(ref, algorithm(other));
-    return ref;
+      if (!other.empty()) on.insert(algorithm(other));
+    return on;
   }
 
   // The algorithms that a suite names; empty for one that nobody knows.
-  std::vector<std::string> suite_algorithms(const inventory::TlsSuite& suite, int dh_bits) {
-    std::vector<std::string> refs;
-    const auto add = [&](std::string_view name, int bits = 0) {
+  const std::vector<std::string>& suite_algorithms(const inventory::TlsSuite& suite, int dh_bits) {
+    const int bits = suite.key_exchange == "DHE" ? dh_bits : 0;
+    const auto [place, added] = suites_.try_emplace({&suite, bits});
+    std::vector<std::string>& refs = place->second;
+    if (!added) return refs;
+    const auto add = [&](std::string_view name, int size = 0) {
       if (name.empty()) return;
-      std::string ref = algorithm(name, bits);
+      std::string ref = algorithm(name, size);
       if (std::find(refs.begin(), refs.end(), ref) == refs.end()) refs.push_back(std::move(ref));
     };
     if (knowledge_.find(suite.cipher) != nullptr) add(suite.cipher);
@@ -255,40 +309,47 @@ class Bom {
     if (const CbomAlgorithm* hash = knowledge_.find(last);
         hash != nullptr && hash->primitive == "hash")
       add(hash->name);
-    add(knowledge_.suite_key_exchange(suite.key_exchange),
-        suite.key_exchange == "DHE" ? dh_bits : 0);
+    add(knowledge_.suite_key_exchange(suite.key_exchange), bits);
     add(knowledge_.suite_authentication(suite.authentication));
     return refs;
   }
 
-  void add_service(const Endpoint& endpoint) {
+  void find_service(const Endpoint& endpoint) {
+    std::string ref = "endpoint/" + short_hash("endpoint\n" + place_of(endpoint) + "\n" +
+                                               (endpoint.tls ? endpoint.tls->server_name : ""));
+    const auto [place, added] = services_.try_emplace(std::move(ref), &endpoint);
+    if (added) static_cast<void>(spoken(place->first, endpoint));
+  }
+
+  bj::object service_json(const std::string& ref, const Endpoint& endpoint) const {
     const std::string place = place_of(endpoint);
-    const std::string ref =
-        "endpoint/" +
-        short_hash("endpoint\n" + place + "\n" + (endpoint.tls ? endpoint.tls->server_name : ""));
-    if (services_.contains(ref)) return;
     bj::object json;
     json["bom-ref"] = ref;
     json["name"] = place;
     if (const std::string uri = uri_of(endpoint, place); !uri.empty())
       json["endpoints"] = list_of(bj::value(uri));
     bj::array properties;
-    for (const Asset* asset : assets_[endpoint.id])
-      properties.push_back(property(
-          "carnet:asset:" + asset->id,
-          fmt::format("{}; {}; {}", inventory::to_string(asset->exposure),
-                      inventory::to_string(asset->vulnerability.status), asset->algorithm)));
+    if (const auto assets = assets_.find(endpoint.id); assets != assets_.end())
+      for (const Asset* asset : assets->second)
+        properties.push_back(property(
+            "carnet:asset:" + asset->id,
+            fmt::format("{}; {}; {}", inventory::to_string(asset->exposure),
+                        inventory::to_string(asset->vulnerability.status), asset->algorithm)));
     if (!properties.empty()) json["properties"] = std::move(properties);
-    dependencies_.try_emplace(ref);
-    services_[ref] = std::move(json);
-    depend(std::string(kScanRef), ref);
-    if (endpoint.tls) add_tls(endpoint, ref);
-    if (endpoint.ssh) add_ssh(endpoint, ref);
-    if (endpoint.jwks) add_jwks(endpoint, ref);
-    if (endpoint.file) add_file(*endpoint.file, ref);
+    return json;
   }
 
-  void add_tls(const Endpoint& endpoint, const std::string& service) {
+  Spoken spoken(const std::string& service, const Endpoint& endpoint) {
+    Spoken out;
+    out.on.try_emplace(service);
+    if (endpoint.tls) add_tls(endpoint, service, out);
+    if (endpoint.ssh) add_ssh(endpoint, service, out);
+    if (endpoint.jwks) add_jwks(endpoint, service, out);
+    if (endpoint.file) add_file(*endpoint.file, service, out);
+    return out;
+  }
+
+  void add_tls(const Endpoint& endpoint, const std::string& service, Spoken& out) {
     const inventory::TlsObservation& tls = *endpoint.tls;
     std::vector<std::string> groups, group_names, certificates;
     for (const auto& group : tls.groups) {
@@ -303,21 +364,22 @@ class Bom {
       bj::array suites;
       for (const auto& seen : tls.cipher_suites) {
         if (seen.version != version.version) continue;
-        suites.push_back(suite_json(seen, tls.dh_bits, group_names, ref));
+        suites.push_back(suite_json(seen, tls.dh_bits, group_names, out.on[ref]));
       }
-      add_protocol(service, ref, "tls", version.version, std::move(suites), groups, certificates);
+      add_protocol(out, service, ref, "tls", version.version, std::move(suites), groups,
+                   certificates);
     }
   }
 
   bj::object suite_json(const inventory::TlsCipherSuite& seen, int dh_bits,
-                        const std::vector<std::string>& group_names, const std::string& protocol) {
+                        const std::vector<std::string>& group_names, std::set<std::string>& on) {
     bj::object json{{"name", seen.name}};
     const inventory::TlsSuite* suite = registry_.find_tls_suite(seen.codepoint);
     bj::array refs;
     if (suite != nullptr)
       for (const std::string& ref : suite_algorithms(*suite, dh_bits)) {
         refs.emplace_back(ref);
-        depend(protocol, ref);
+        on.insert(ref);
       }
     if (!refs.empty()) json["algorithms"] = std::move(refs);
     json["identifiers"] = {fmt::format("0x{:02X}", seen.codepoint >> 8U),
@@ -327,9 +389,9 @@ class Bom {
     return json;
   }
 
-  void add_protocol(const std::string& service, const std::string& ref, std::string_view type,
-                    std::string_view name, bj::array suites, const std::vector<std::string>& first,
-                    const std::vector<std::string>& second) {
+  void add_protocol(Spoken& out, const std::string& service, const std::string& ref,
+                    std::string_view type, std::string_view name, bj::array suites,
+                    const std::vector<std::string>& first, const std::vector<std::string>& second) {
     bj::object properties{{"type", type}};
     properties["version"] = name.substr(name.find(' ') + 1);
     if (!suites.empty()) properties["cipherSuites"] = std::move(suites);
@@ -341,17 +403,19 @@ class Bom {
         const std::string_view what = std::string_view(one).substr(0, one.find('/'));
         refs.emplace_back(one);
         related.push_back({{"type", what == "key" ? "publicKey" : what}, {"ref", one}});
-        depend(ref, one);
+        depend(out.on, ref, one);
       }
     if (!refs.empty() && v1_7())
       properties["relatedCryptographicAssets"] = std::move(related);
     else if (!refs.empty())
       properties["cryptoRefArray"] = std::move(refs);
-    component(ref, name, "protocol", "protocolProperties", std::move(properties));
-    depend(service, ref);
+    out.on.try_emplace(ref);
+    out.protocols[ref] =
+        component(ref, name, "protocol", "protocolProperties", std::move(properties));
+    depend(out.on, service, ref);
   }
 
-  void add_ssh(const Endpoint& endpoint, const std::string& service) {
+  void add_ssh(const Endpoint& endpoint, const std::string& service, Spoken& out) {
     const inventory::SshObservation& ssh = *endpoint.ssh;
     std::vector<std::string> algorithms, keys;
     for (const auto* list : {&ssh.kex, &ssh.host_key_algorithms, &ssh.ciphers, &ssh.macs})
@@ -366,33 +430,35 @@ class Bom {
                                 algorithm(row != nullptr ? row->name : key.type, key.bits),
                                 key.bits, key.fingerprint));
     }
-    add_protocol(service, service + "/SSH-2.0", "ssh", "SSH 2.0", {}, algorithms, keys);
+    add_protocol(out, service, service + "/SSH-2.0", "ssh", "SSH 2.0", {}, algorithms, keys);
   }
 
-  void add_jwks(const Endpoint& endpoint, const std::string& service) {
+  void add_jwks(const Endpoint& endpoint, const std::string& service, Spoken& out) {
     for (const inventory::JwksKey& key : endpoint.jwks->keys) {
       const std::string identity = key.thumbprint.empty()
                                        ? fmt::format("jwks\n{}\n{}\n{}", service, key.kid, key.alg)
                                        : "jwk\n" + key.thumbprint;
       const std::string name = key.algorithm.empty() ? key.kty : key.algorithm;
-      depend(service, public_key(identity, "Key " + key.kid, algorithm(name, key.bits), key.bits,
-                                 key.thumbprint));
-      for (const Certificate& seen : key.certificates) depend(service, certificate(seen));
+      depend(out.on, service,
+             public_key(identity, "Key " + key.kid, algorithm(name, key.bits), key.bits,
+                        key.thumbprint));
+      for (const Certificate& seen : key.certificates) depend(out.on, service, certificate(seen));
     }
   }
 
-  void add_file(const inventory::FileObservation& file, const std::string& service) {
-    for (const Certificate& seen : file.certificates) depend(service, certificate(seen));
+  void add_file(const inventory::FileObservation& file, const std::string& service, Spoken& out) {
+    for (const Certificate& seen : file.certificates) depend(out.on, service, certificate(seen));
     for (const inventory::FileEntry& entry : file.entries) {
       if (entry.algorithm.empty() || entry.kind == "certificate") continue;
       const std::string used = algorithm(entry.algorithm, entry.bits);
       const bool key = entry.kind.ends_with("-key") || entry.kind == "known-host";
       if (!key || entry.fingerprint.empty()) {
-        depend(service, used);
+        depend(out.on, service, used);
         continue;
       }
-      depend(service, public_key("file\n" + entry.fingerprint, entry.label, used, entry.bits,
-                                 entry.fingerprint));
+      depend(out.on, service,
+             public_key("file\n" + entry.fingerprint, entry.label, used, entry.bits,
+                        entry.fingerprint));
     }
   }
 
@@ -436,7 +502,7 @@ class Bom {
     return json;
   }
 
-  bj::object root() {
+  bj::object head() const {
     bj::object json;
     json["$schema"] =
         fmt::format("http://cyclonedx.org/schema/bom-{}.schema.json", to_string(version_));
@@ -445,25 +511,38 @@ class Bom {
     json["serialNumber"] = serial_number(document_, version_);
     json["version"] = 1;
     json["metadata"] = metadata();
-    bj::array components, services, dependencies;
-    for (auto& [ref, one] : components_) components.push_back(std::move(one));
-    for (auto& [ref, one] : services_) services.push_back(std::move(one));
-    dependencies_.try_emplace(std::string(kScanRef));
-    for (const auto& [ref, on] : dependencies_) {
+    return json;
+  }
+
+  // Both lists are sorted by bom-ref: algorithm/, certificate/, endpoint/, key/, scan.
+  void write_components(JsonRows& out) {
+    out.begin_array("components");
+    for (auto& [ref, json] : algorithms_) out.row(std::move(json));
+    for (const auto& [ref, seen] : certificates_) out.row(certificate_json(ref, *seen));
+    for (const auto& [ref, endpoint] : services_)
+      for (auto& [protocol, json] : spoken(ref, *endpoint).protocols) out.row(std::move(json));
+    for (const auto& [ref, key] : keys_) out.row(key_json(ref, key));
+    out.end_array();
+  }
+
+  void write_dependencies(JsonRows& out) {
+    const auto write = [&out](const std::string& ref, const auto& on) {
       bj::object dependency{{"ref", ref}};
       bj::array list;
       for (const std::string& one : on) list.emplace_back(one);
       if (!list.empty()) dependency["dependsOn"] = std::move(list);
-      dependencies.push_back(std::move(dependency));
-    }
-    json["components"] = std::move(components);
-    json["services"] = std::move(services);
-    json["dependencies"] = std::move(dependencies);
-    // A look from outside never sees everything.
-    bj::object composition{{"aggregate", "incomplete"}};
-    composition["assemblies"] = list_of(bj::value(kScanRef));
-    json["compositions"] = list_of(std::move(composition));
-    return json;
+      out.row(std::move(dependency));
+    };
+    out.begin_array("dependencies");
+    for (const auto& [ref, json] : algorithms_) write(ref, parts_[ref]);
+    for (const auto& [ref, seen] : certificates_) write(ref, certificate_needs(*seen));
+    for (const auto& [service, endpoint] : services_)
+      for (const auto& [ref, on] : spoken(service, *endpoint).on) write(ref, on);
+    for (const auto& [ref, key] : keys_) write(ref, std::set<std::string>{key.algorithm_ref});
+    std::vector<std::string> services;
+    for (const auto& [ref, endpoint] : services_) services.push_back(ref);
+    write(std::string(kScanRef), services);
+    out.end_array();
   }
 
   const ScanDocument& document_;
@@ -471,8 +550,13 @@ class Bom {
   const CbomKnowledge& knowledge_;
   const inventory::Registry& registry_;
   std::map<std::string, std::vector<const Asset*>> assets_;  // by endpoint id
-  std::map<std::string, bj::object> components_, services_;  // by bom-ref
-  std::map<std::string, std::set<std::string>> dependencies_;
+  // By bom-ref. Pointers go into the document.
+  Rows algorithms_;
+  Dependencies parts_;  // of algorithms
+  std::map<std::string, const Certificate*> certificates_;
+  std::map<std::string, Key> keys_;
+  std::map<std::string, const Endpoint*> services_;
+  std::map<std::pair<const inventory::TlsSuite*, int>, std::vector<std::string>> suites_;
 };
 
 }  // namespace
@@ -491,8 +575,14 @@ std::string cbom_media_type(CbomVersion version) {
   return fmt::format("application/vnd.cyclonedx+json; version={}", to_string(version));
 }
 
+void write_cbom_json(const ScanDocument& document, const TextSink& sink, CbomVersion version) {
+  Bom(document, version).write(sink);
+}
+
 std::string cbom_json(const ScanDocument& document, CbomVersion version) {
-  return Bom(document, version).write();
+  std::string out;
+  write_cbom_json(document, [&out](std::string_view piece) { out += piece; }, version);
+  return out;
 }
 
 }  // namespace carnet::evidence

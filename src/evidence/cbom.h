@@ -12,6 +12,7 @@
 #include <string>
 #include <string_view>
 
+#include "evidence/text_sink.h"
 #include "inventory/model.h"
 
 namespace carnet::evidence {
@@ -24,6 +25,9 @@ inline constexpr CbomVersion kCbomDefault = CbomVersion::k1_6;
 // JSON, compact. Media type application/vnd.cyclonedx+json; version=1.6.
 [[nodiscard]] std::string cbom_json(const inventory::ScanDocument& document,
                                     CbomVersion version = kCbomDefault);
+// The same in pieces, in order; memory holds what there is, not its text.
+void write_cbom_json(const inventory::ScanDocument& document, const TextSink& sink,
+                     CbomVersion version = kCbomDefault);
 [[nodiscard]] std::string cbom_media_type(CbomVersion version);
 
 }  // namespace carnet::evidence

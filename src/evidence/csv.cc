@@ -15,6 +15,8 @@ using inventory::Asset;
 using inventory::BacklogItem;
 using inventory::ScanDocument;
 
+constexpr std::size_t kPiece = 64 * 1024;  // bytes
+
 // What a spreadsheet takes for a formula or a command at the start of a cell, the full-width forms
 // that some of them fold to it among them (U+FF1D = U+FF0B + U+FF0D - U+FF20 @).
 bool looks_like_a_formula(std::string_view cell) {
@@ -46,6 +48,12 @@ void append_row(std::string& out, std::initializer_list<std::string_view> cells)
   out += "\r\n";
 }
 
+void flush_if_long(std::string& out, const TextSink& sink) {
+  if (out.size() < kPiece) return;
+  sink(out);
+  out.clear();
+}
+
 std::string join(const std::vector<std::string>& texts) {
   std::string joined;
   for (const std::string& text : texts) {
@@ -62,7 +70,7 @@ std::string number(std::optional<int> value) {
 
 }  // namespace
 
-std::string assets_csv(const ScanDocument& document) {
+void write_assets_csv(const ScanDocument& document, const TextSink& sink) {
   const std::string sample = document.sample ? "yes" : "no";
   std::string out;
   append_row(out, {"scanId",
@@ -107,11 +115,18 @@ std::string assets_csv(const ScanDocument& document) {
                      std::to_string(vulnerability.nist_category),
                      number(vulnerability.shor_logical_qubits),
                      join(asset.standards_refs)});
+    flush_if_long(out, sink);
   }
+  sink(out);
+}
+
+std::string assets_csv(const ScanDocument& document) {
+  std::string out;
+  write_assets_csv(document, [&out](std::string_view piece) { out += piece; });
   return out;
 }
 
-std::string remediation_csv(const ScanDocument& document) {
+void write_remediation_csv(const ScanDocument& document, const TextSink& sink) {
   const std::string sample = document.sample ? "yes" : "no";
   std::string out;
   append_row(out, {"scanId", "sample", "remediationId", "assetId", "priority", "severity", "title",
@@ -122,7 +137,14 @@ std::string remediation_csv(const ScanDocument& document) {
                      item.severity, item.title, item.action, item.pqc_algorithm,
                      number(item.effort_days), item.deadline, item.deadline_source, item.status,
                      item.owner, item.target_date, join(item.standards_refs)});
+    flush_if_long(out, sink);
   }
+  sink(out);
+}
+
+std::string remediation_csv(const ScanDocument& document) {
+  std::string out;
+  write_remediation_csv(document, [&out](std::string_view piece) { out += piece; });
   return out;
 }
 

@@ -7,19 +7,18 @@
 #include <algorithm>
 #include <numbers>
 
-#include "evidence/pdf_catalog.h"
 #include "evidence/pdf_words.h"
 
 namespace carnet::evidence {
 namespace {
 
-constexpr std::size_t kLayoutsMax = 4096;                             // limit: internal
+constexpr std::size_t kLayoutsMax = 1024;                             // limit: internal
 constexpr std::size_t kPdfBytesMax = std::size_t{512} * 1024 * 1024;  // limit: internal
 
 cairo_status_t append(void* closure, const unsigned char* data, unsigned int length) {
-  auto& bytes = *static_cast<std::string*>(closure);
-  if (bytes.size() + length > kPdfBytesMax) return CAIRO_STATUS_WRITE_ERROR;
-  bytes.append(reinterpret_cast<const char*>(data), length);
+  auto& file = *static_cast<CatalogCompleter*>(closure);
+  if (file.size() + length > kPdfBytesMax) return CAIRO_STATUS_WRITE_ERROR;
+  file.add({reinterpret_cast<const char*>(data), length});
   return CAIRO_STATUS_SUCCESS;
 }
 
@@ -78,12 +77,12 @@ std::string key_of(double width, std::string_view text, const TextStyle& style) 
 
 }  // namespace
 
-Result<std::unique_ptr<PdfCanvas>> PdfCanvas::make(const PdfMetadata& metadata) {
-  auto canvas = std::make_unique<PdfCanvas>(Private{});
+Result<std::unique_ptr<PdfCanvas>> PdfCanvas::make(const PdfMetadata& metadata, TextSink sink) {
+  auto canvas = std::make_unique<PdfCanvas>(Private{}, std::move(sink));
   CARNET_TRY(fonts, make_font_map());
   canvas->fonts_ = std::move(fonts);
   canvas->surface_.reset(
-      cairo_pdf_surface_create_for_stream(append, &canvas->bytes_, kPageWidth, kPageHeight));
+      cairo_pdf_surface_create_for_stream(append, &canvas->file_, kPageWidth, kPageHeight));
   cairo_surface_t* surface = canvas->surface_.get();
   cairo_pdf_surface_restrict_to_version(surface, CAIRO_PDF_VERSION_1_5);
   const auto set = [surface](cairo_pdf_metadata_t what, const std::string& value) {
@@ -119,7 +118,7 @@ Result<std::unique_ptr<PdfCanvas>> PdfCanvas::make(const PdfMetadata& metadata) 
 }
 
 PdfCanvas::~PdfCanvas() {
-  // The writer flushes into bytes_ when it goes.
+  // The writer flushes into file_ when it goes.
   layouts_.clear();
   cairo_.reset();
   surface_.reset();
@@ -308,7 +307,7 @@ void PdfCanvas::next_page() {
   ++page_;
 }
 
-Result<std::string> PdfCanvas::finish() {
+Result<void> PdfCanvas::finish() {
   cairo_show_page(cairo_.get());
   const cairo_status_t drawn = cairo_status(cairo_.get());
   layouts_.clear();
@@ -318,7 +317,7 @@ Result<std::string> PdfCanvas::finish() {
   for (const cairo_status_t status : {drawn, written})
     if (status != CAIRO_STATUS_SUCCESS)
       return make_internal(fmt::format("pdf: {}", cairo_status_to_string(status)));
-  return complete_catalog(std::move(bytes_));
+  return file_.finish();
 }
 
 }  // namespace carnet::evidence

@@ -4,7 +4,8 @@
 //
 // Text goes through Pango layouts that are kept and used again when the same words come back, which
 // in tables is most of the time; the number kept is bounded. Pages are given to cairo's PDF writer
-// one after another, so memory holds the finished file and one page.
+// one after another and the file leaves in pieces, so memory holds one page, and of the others only
+// what cairo notes for the structure and the table of objects.
 
 #include <cairo.h>
 #include <pango/pango.h>
@@ -16,7 +17,9 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "evidence/pdf_catalog.h"
 #include "evidence/pdf_fonts.h"
+#include "evidence/text_sink.h"
 
 namespace carnet::evidence {
 
@@ -58,8 +61,9 @@ class PdfCanvas {
   struct Private {};
 
  public:
-  explicit PdfCanvas(Private) {}  // make() makes it
-  [[nodiscard]] static Result<std::unique_ptr<PdfCanvas>> make(const PdfMetadata& metadata);
+  PdfCanvas(Private, TextSink sink) : file_(std::move(sink)) {}  // make() makes it
+  [[nodiscard]] static Result<std::unique_ptr<PdfCanvas>> make(const PdfMetadata& metadata,
+                                                               TextSink sink);
   ~PdfCanvas();
   PdfCanvas(const PdfCanvas&) = delete;
   PdfCanvas& operator=(const PdfCanvas&) = delete;
@@ -90,8 +94,8 @@ class PdfCanvas {
 
   void next_page();
   [[nodiscard]] int page() const { return page_; }
-  // The whole file. kInternal if cairo failed on the way.
-  [[nodiscard]] Result<std::string> finish();
+  // Writes the rest of the file. kInternal if cairo failed on the way.
+  [[nodiscard]] Result<void> finish();
 
  private:
   struct Layout {
@@ -109,7 +113,7 @@ class PdfCanvas {
   void set_color(Color color);
   void rounded(const Box& box, double radius);
 
-  std::string bytes_;
+  CatalogCompleter file_;
   std::unique_ptr<cairo_surface_t, DestroySurface> surface_;
   std::unique_ptr<cairo_t, DestroyCairo> cairo_;
   GObjectPtr<PangoFontMap> fonts_;

@@ -85,6 +85,9 @@ class PdfReport {
 
   // ---- Tables
   void asset_table(inventory::Exposure exposure);
+  // Says what a table does not show, and which file does; nothing for 0.
+  void left_out(std::size_t count, std::string_view one, std::string_view many,
+                std::string_view file);
   // The backlog with what is the same in many places told once, the most urgent first.
   [[nodiscard]] std::vector<Work> works() const;
   void work_card(const Work& work, std::size_t number);

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <map>
+#include <span>
 #include <unordered_map>
 
 #include "evidence/pdf_report.h"
@@ -20,6 +21,11 @@ constexpr TextStyle kBody{.size = 9.2, .code = true, .line_gap = 2.5};
 constexpr TextStyle kSoftText{.size = 8.8, .color = paint::kSoft, .line_gap = 2};
 constexpr TextStyle kCardTitle{.face = Face::kSemiBold, .size = 11, .color = paint::kCover};
 constexpr TextStyle kFacts{.size = 8.2, .color = paint::kSoft, .lines_max = 2, .line_gap = 1.5};
+
+// A table of ten thousand rows has no readers, and cairo keeps something of every cell. The data
+// files have them all.
+constexpr std::size_t kAssetRowsMax = 5000;
+constexpr std::size_t kPlaceRowsMax = 1000;
 
 int badness(AssetStatus status) {
   switch (status) {
@@ -67,7 +73,7 @@ std::string without_place(const std::string& title, const std::string& place,
 void PdfReport::assets() {
   section(
       "Assets", "assets",
-      "Every asset that was seen, the weakest first. What an endpoint showed in full, certificate "
+      "The assets that were seen, the weakest first. What an endpoint showed in full, certificate "
       "by certificate, is in report.json and in the CBOM.");
   if (judgement_.assets.empty()) paragraph("No asset was seen.", kBody);
   asset_table(Exposure::kKeyEstablishment);
@@ -91,7 +97,8 @@ void PdfReport::asset_table(Exposure exposure) {
                          {"Status", 13},
                          {key_establishment ? "Recorded today, read later" : "Severity", 17},
                          {"Move to", 29}});
-  for (const Asset* asset : list) {
+  const std::size_t shown = std::min(list.size(), kAssetRowsMax);
+  for (const Asset* asset : std::span(list).first(shown)) {
     const auto& vulnerability = asset->vulnerability;
     const Color color = status_color(vulnerability.status);
     const bool says_why = vulnerability.status == AssetStatus::kUnknown ||
@@ -106,6 +113,17 @@ void PdfReport::asset_table(Exposure exposure) {
           .strong = key_establishment && vulnerability.hndl_exposed},
          {.text = vulnerability.pqc_replacement.empty() ? "–" : vulnerability.pqc_replacement}});
   }
+  table.close();
+  left_out(list.size() - shown, "asset", "assets", "assets.csv");
+}
+
+void PdfReport::left_out(std::size_t count, std::string_view one, std::string_view many,
+                         std::string_view file) {
+  if (count == 0) return;
+  y_ += 4;
+  paragraph(fmt::format("{} more: {} has them all.",
+                        counted(static_cast<long long>(count), one, many), file),
+            kSoftText);
 }
 
 std::vector<PdfReport::Work> PdfReport::works() const {
@@ -193,7 +211,8 @@ void PdfReport::work_card(const Work& work, std::size_t number) {
                          {"Status", 14},
                          {"Owner", 20},
                          {"Planned for", 18}});
-  for (const BacklogItem* item : work.items) {
+  const std::size_t shown = std::min(work.items.size(), kPlaceRowsMax);
+  for (const BacklogItem* item : std::span(work.items).first(shown)) {
     const Asset* asset = wanted.at(item->asset_id);
     table.row({{.text = asset != nullptr ? place_of(asset->host, asset->port) : item->asset_id},
                {.text = plain_number(item->priority)},
@@ -203,6 +222,7 @@ void PdfReport::work_card(const Work& work, std::size_t number) {
                {.text = item->target_date.empty() ? "–" : short_day(item->target_date)}});
   }
   table.close();
+  left_out(work.items.size() - shown, "place", "places", "remediation.csv");
   y_ += 12;
 }
 

@@ -2,13 +2,13 @@
 // A scan written down. Pure functions of the document: the same document gives the same bytes.
 // Thread-safe.
 
-#include <functional>
 #include <string>
 #include <string_view>
 
 #include <boost/json/fwd.hpp>
 
 #include "base/error.h"
+#include "evidence/text_sink.h"
 #include "inventory/model.h"
 
 namespace carnet::evidence {
@@ -22,7 +22,6 @@ namespace carnet::evidence {
 
 // The same texts in pieces, in order, for scans whose text is too long to hold: what json::write()
 // makes of scan_result(), and report_json().
-using TextSink = std::function<void(std::string_view)>;
 void write_scan_result(const inventory::ScanDocument& document, const TextSink& sink);
 void write_report_json(const inventory::ScanDocument& document, const TextSink& sink);
 
@@ -30,6 +29,8 @@ void write_report_json(const inventory::ScanDocument& document, const TextSink& 
 // apostrophe.
 [[nodiscard]] std::string assets_csv(const inventory::ScanDocument& document);
 [[nodiscard]] std::string remediation_csv(const inventory::ScanDocument& document);
+void write_assets_csv(const inventory::ScanDocument& document, const TextSink& sink);
+void write_remediation_csv(const inventory::ScanDocument& document, const TextSink& sink);
 // Reads back what scan_result wrote (the store keeps that text); kInternal if it is not ours.
 [[nodiscard]] Result<inventory::ScanDocument> read_scan_result(const boost::json::object& result);
 

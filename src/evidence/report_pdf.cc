@@ -8,7 +8,8 @@
 
 namespace carnet::evidence {
 
-Result<std::string> write_pdf(const inventory::ScanDocument& document, const PdfOptions& options) {
+Result<void> write_pdf(const inventory::ScanDocument& document, const TextSink& sink,
+                       const PdfOptions& options) {
   const std::string subject =
       document.judgement.score
           ? fmt::format("Readiness {} of 100 ({})", score_text(*document.judgement.score),
@@ -20,7 +21,7 @@ Result<std::string> write_pdf(const inventory::ScanDocument& document, const Pdf
                        .subject = document.sample ? "SAMPLE. " + subject : subject,
                        .keywords = "post-quantum, cryptography, inventory, " + document.scan_id,
                        .created = document.finished_at};
-  CARNET_TRY(canvas, PdfCanvas::make(metadata));
+  CARNET_TRY(canvas, PdfCanvas::make(metadata, sink));
   PdfReport report(document, options, *canvas);
   report.cover();
   report.exposure();
@@ -31,6 +32,13 @@ Result<std::string> write_pdf(const inventory::ScanDocument& document, const Pdf
   report.method();
   report.limits();
   return canvas->finish();
+}
+
+Result<std::string> write_pdf(const inventory::ScanDocument& document, const PdfOptions& options) {
+  std::string bytes;
+  const TextSink sink = [&bytes](std::string_view piece) { bytes += piece; };
+  CARNET_TRY_VOID(write_pdf(document, sink, options));
+  return bytes;
 }
 
 }  // namespace carnet::evidence

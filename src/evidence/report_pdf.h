@@ -4,11 +4,13 @@
 //
 // Pure function of its arguments: the same document and options give the same bytes, wherever and
 // whenever (fonts are part of the program, the date is the scan's). Thread-safe. It takes some 5 ms
-// a page, so it belongs on a work thread; memory holds the finished file and one page at a time.
+// a page, so it belongs on a work thread; memory holds one page and some 150 bytes for each cell of
+// a table.
 
 #include <string>
 
 #include "base/error.h"
+#include "evidence/text_sink.h"
 #include "inventory/model.h"
 
 namespace carnet::evidence {
@@ -20,5 +22,8 @@ struct PdfOptions {
 // kInternal if cairo, Pango or the fonts fail.
 [[nodiscard]] Result<std::string> write_pdf(const inventory::ScanDocument& document,
                                             const PdfOptions& options = {});
+// The same in pieces, in order. What was given before an error is no file.
+[[nodiscard]] Result<void> write_pdf(const inventory::ScanDocument& document, const TextSink& sink,
+                                     const PdfOptions& options = {});
 
 }  // namespace carnet::evidence

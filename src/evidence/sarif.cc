@@ -4,12 +4,14 @@
 
 #include <boost/json.hpp>
 #include <map>
-#include <set>
+#include <string_view>
+#include <unordered_map>
 
 #include "base/check.h"
 #include "base/json.h"
 #include "crypto/hash.h"
 #include "evidence/embedded.h"
+#include "evidence/json_rows.h"
 #include "inventory/names.h"
 
 namespace carnet::evidence {
@@ -93,6 +95,8 @@ std::string uri_path(std::string_view text) {
 
 bj::object text_message(std::string_view text) { return {{"text", text}}; }
 
+// Two rounds: the rules stand before the results that name them, so the first only finds out which
+// there are; the second writes each result and forgets it.
 class Sarif {
  public:
   explicit Sarif(const ScanDocument& document) : document_(document) {
@@ -101,21 +105,38 @@ class Sarif {
       if (item.status != "done") items_.emplace(item.asset_id, &item);
   }
 
-  std::string write() {
-    for (const Asset& asset : document_.judgement.assets) add_asset(asset);
-    for (const Endpoint& endpoint : document_.endpoints) add_findings(endpoint);
-    bj::object root;
-    root["$schema"] =
-        "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/"
-        "sarif-schema-2.1.0.json";
-    root["version"] = "2.1.0";
-    bj::array runs;
-    runs.push_back(run());
-    root["runs"] = std::move(runs);
-    return json::write(root);
+  void write(const TextSink& sink) {
+    add_all();
+    JsonRows out(sink);
+    out.open({{"$schema",
+               "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/"
+               "sarif-schema-2.1.0.json"},
+              {"version", "2.1.0"}});
+    out.begin_array("runs");
+    out.open(run_head());
+    out.begin_array("results");
+    results_ = &out;
+    add_all();
+    out.end_array();
+    out.member("properties", run_properties());
+    out.close();
+    out.end_array();
+    out.close();
+    out.finish();
   }
 
  private:
+  void add_all() {
+    for (const Asset& asset : document_.judgement.assets) add_asset(asset);
+    for (const Endpoint& endpoint : document_.endpoints) add_findings(endpoint);
+  }
+
+  // In the first round a result is no more than its rule.
+  bool only_counts(const std::string& rule) {
+    if (results_ == nullptr) static_cast<void>(index_of(rule));
+    return results_ == nullptr;
+  }
+
   // A rule for a code that has no row of its own still says what it is about.
   static Rule rule_of(const std::string& id) {
     const auto found = rule_set().rules.find(id);
@@ -205,7 +226,7 @@ class Sarif {
     properties["severity"] = severity;
     properties["security-severity"] = security_severity(severity);
     result["properties"] = std::move(properties);
-    results_.push_back(std::move(result));
+    results_->row(std::move(result));
   }
 
   void add_asset(const Asset& asset) {
@@ -214,6 +235,7 @@ class Sarif {
     if (vulnerability.status == AssetStatus::kSafe && item == items_.end()) return;
     const std::string rule = fmt::format("{}-{}", inventory::to_string(asset.exposure),
                                          inventory::to_string(vulnerability.status));
+    if (only_counts(rule)) return;
     const auto endpoint = endpoints_.find(asset.endpoint_id);
     const Endpoint* seen = endpoint == endpoints_.end() ? nullptr : endpoint->second;
     const std::string place =
@@ -234,6 +256,7 @@ class Sarif {
   }
 
   void add_finding(const Endpoint& endpoint, const Finding& finding) {
+    if (only_counts(finding.code)) return;
     const std::string place = place_of(endpoint);
     // Two findings of one code at one endpoint differ by what they say.
     add(finding.code, finding.severity, finding.detail, location(&endpoint, place, "resource", 0),
@@ -241,32 +264,34 @@ class Sarif {
   }
 
   void add_findings(const Endpoint& endpoint) {
-    const auto add_all = [&](const std::vector<Finding>& findings) {
+    const auto add_each = [&](const std::vector<Finding>& findings) {
       for (const Finding& finding : findings) add_finding(endpoint, finding);
     };
     const auto add_certificates = [&](const std::vector<inventory::Certificate>& certificates) {
-      for (const auto& certificate : certificates) add_all(certificate.findings);
+      for (const auto& certificate : certificates) add_each(certificate.findings);
     };
-    if (endpoint.starttls) add_all(endpoint.starttls->findings);
+    if (endpoint.starttls) add_each(endpoint.starttls->findings);
     if (endpoint.tls) {
-      add_all(endpoint.tls->findings);
+      add_each(endpoint.tls->findings);
       add_certificates(endpoint.tls->certificates);
     }
-    if (endpoint.ssh) add_all(endpoint.ssh->findings);
+    if (endpoint.ssh) add_each(endpoint.ssh->findings);
     if (endpoint.jwks) {
-      add_all(endpoint.jwks->findings);
+      add_each(endpoint.jwks->findings);
       for (const auto& key : endpoint.jwks->keys) add_certificates(key.certificates);
     }
     if (!endpoint.file) return;
-    add_all(endpoint.file->findings);
+    add_each(endpoint.file->findings);
     add_certificates(endpoint.file->certificates);
-    for (const inventory::FileError& error : endpoint.file->errors)
+    for (const inventory::FileError& error : endpoint.file->errors) {
+      if (only_counts(error.code)) continue;
       add(error.code, "low", error.detail,
           location(&endpoint, place_of(endpoint), "resource", error.line),
           fmt::format("{}\n{}\n{}", endpoint.host, error.line, error.detail), {});
+    }
   }
 
-  bj::object run() {
+  bj::object run_head() {
     bj::object driver;
     driver["name"] = "Carnet";
     driver["rules"] = std::move(rules_);
@@ -283,7 +308,10 @@ class Sarif {
     invocations.push_back(std::move(invocation));
     json["invocations"] = std::move(invocations);
     json["columnKind"] = "unicodeCodePoints";
-    json["results"] = std::move(results_);
+    return json;
+  }
+
+  bj::object run_properties() const {
     bj::object properties;
     properties["sample"] = document_.sample;
     if (document_.judgement.score) {
@@ -291,8 +319,7 @@ class Sarif {
       properties["readinessBand"] = document_.judgement.band;
     }
     properties["methodVersion"] = document_.judgement.method_version;
-    json["properties"] = std::move(properties);
-    return json;
+    return properties;
   }
 
   // What was not looked at belongs in the file too.
@@ -313,14 +340,24 @@ class Sarif {
   }
 
   const ScanDocument& document_;
-  std::map<std::string, const Endpoint*> endpoints_;
-  std::map<std::string, const inventory::BacklogItem*> items_;  // the first open one of an asset
+  std::unordered_map<std::string_view, const Endpoint*> endpoints_;
+  // The first open one of an asset.
+  std::unordered_map<std::string_view, const inventory::BacklogItem*> items_;
   std::map<std::string, std::size_t> indices_;
-  bj::array rules_, results_;
+  bj::array rules_;
+  JsonRows* results_ = nullptr;  // from the second round on
 };
 
 }  // namespace
 
-std::string sarif_json(const ScanDocument& document) { return Sarif(document).write(); }
+void write_sarif_json(const ScanDocument& document, const TextSink& sink) {
+  Sarif(document).write(sink);
+}
+
+std::string sarif_json(const ScanDocument& document) {
+  std::string out;
+  write_sarif_json(document, [&out](std::string_view piece) { out += piece; });
+  return out;
+}
 
 }  // namespace carnet::evidence

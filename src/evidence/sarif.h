@@ -6,6 +6,7 @@
 
 #include <string>
 
+#include "evidence/text_sink.h"
 #include "inventory/model.h"
 
 namespace carnet::evidence {
@@ -14,5 +15,7 @@ inline constexpr std::string_view kSarifMediaType = "application/sarif+json";
 
 // JSON, compact.
 [[nodiscard]] std::string sarif_json(const inventory::ScanDocument& document);
+// The same in pieces, in order, with memory for one result.
+void write_sarif_json(const inventory::ScanDocument& document, const TextSink& sink);
 
 }  // namespace carnet::evidence

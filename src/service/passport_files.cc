@@ -51,7 +51,7 @@ struct FilePacker::Stream {
   ~Stream() { deflateEnd(&zlib); }
 
   void feed(std::string_view piece, int flush) {
-    std::array<Bytef, 64 * 1024> buffer{};
+    std::array<Bytef, 64 * 1024> buffer;
     size += static_cast<std::int64_t>(piece.size());
     digest.add(piece);
     // zlib's older interface takes its input without const and does not write to it.
@@ -77,20 +77,17 @@ FilePacker::FilePacker(std::string name, std::string media_type)
 FilePacker::~FilePacker() = default;
 
 void FilePacker::add(std::string_view piece) {
-  if (!stream_ && plain_.size() + piece.size() <= kStreamFrom) {
-    plain_ += piece;
-    return;
-  }
-  if (!stream_) {
-    stream_ = std::make_unique<Stream>();
-    stream_->feed(std::exchange(plain_, {}), Z_NO_FLUSH);
-  }
-  stream_->feed(piece, Z_NO_FLUSH);
+  // Gathered, because the pieces may be a comma long.
+  plain_ += piece;
+  if (plain_.size() <= kStreamFrom) return;
+  if (!stream_) stream_ = std::make_unique<Stream>();
+  stream_->feed(plain_, Z_NO_FLUSH);
+  plain_.clear();
 }
 
 store::PassportFileRow FilePacker::finish() {
   if (!stream_) return pack_file(std::move(name_), std::move(media_type_), std::move(plain_));
-  stream_->feed({}, Z_FINISH);
+  stream_->feed(plain_, Z_FINISH);
   store::PassportFileRow row;
   row.name = std::move(name_);
   row.media_type = std::move(media_type_);
@@ -98,6 +95,7 @@ store::PassportFileRow FilePacker::finish() {
   row.size = stream_->size;
   row.packed = true;
   row.bytes = std::move(stream_->packed);
+  row.bytes.shrink_to_fit();
   stream_.reset();
   return row;
 }

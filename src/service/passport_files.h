@@ -26,7 +26,7 @@ class FilePacker {
  private:
   struct Stream;
   std::string name_, media_type_;
-  std::string plain_;  // until it is worth a stream
+  std::string plain_;  // what is not in the stream yet
   std::unique_ptr<Stream> stream_;
 };
 // The bytes as they were; kInternal if the store does not hold them whole.

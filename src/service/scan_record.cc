@@ -184,11 +184,12 @@ Task<PassportDraftPtr> ScanRun::draft_passport(
 Task<Result<bool>> ScanRun::record(std::shared_ptr<const inventory::ScanDocument> whole,
                                    store::EventRow last, store::scans::Finish finish) {
   const bool keep = ending_ == Ending::kComplete || done_ > 0;
+  // The passport's files first: what they take at their widest is gone before the rows are made.
+  PassportDraftPtr draft = co_await draft_passport(whole);
   Task<FinalRows> making = rows_there(whole);
   FinalRows made =
       co_await boost::asio::co_spawn(context_.work, std::move(making), boost::asio::use_awaitable);
   const auto rows = std::make_shared<const FinalRows>(std::move(made));
-  PassportDraftPtr draft = co_await draft_passport(whole);
 
   for (;;) {
     SignedPassportPtr passport;

@@ -21,6 +21,16 @@ constexpr int kPercentPerEvent = 2;        // larger ones an event every so ofte
 constexpr std::chrono::milliseconds kRetryFirst{100};
 constexpr std::chrono::milliseconds kRetryMax{5000};
 
+// Ten thousand of them stay until the scan ends: not with the room that their lists kept to grow.
+void compact(inventory::Endpoint& endpoint) {
+  if (!endpoint.tls) return;
+  inventory::TlsObservation& tls = *endpoint.tls;
+  tls.versions.shrink_to_fit();
+  tls.groups.shrink_to_fit();
+  tls.cipher_suites.shrink_to_fit();
+  tls.certificates.shrink_to_fit();
+}
+
 std::string describe(const inventory::Endpoint& endpoint) {
   if (endpoint.port == 0) return endpoint.host + ": read";  // a file
   const bool v6 = endpoint.host.find(':') != std::string::npos;
@@ -146,6 +156,7 @@ Task<bool> ScanRun::begin() {
   }
   planned_ = std::move(*planned);
   total_ = static_cast<int>(planned_.size()) + request_.files;
+  endpoints_.reserve(static_cast<std::size_t>(total_));
   note("started", fmt::format("Started: {} endpoint{}", total_, total_ == 1 ? "" : "s"), 0, "ok");
   if (request_.files > 0) co_return co_await take_files();
   co_return true;
@@ -298,6 +309,7 @@ Task<bool> ScanRun::pause_before_retry(int attempt) {
 }
 
 void ScanRun::took_endpoint(inventory::Endpoint endpoint) {
+  compact(endpoint);
   endpoints_.push_back(std::move(endpoint));
   const inventory::Endpoint& last = endpoints_.back();
   const int done = ++done_;

@@ -159,6 +159,18 @@ TEST(ReportPdf, TablesRepeatTheirHeader) {
   EXPECT_GE(count_of(pdf.text(), "Agrees on keys with"), 3U);
 }
 
+TEST(ReportPdf, LongTablesSayWhatTheyLeaveOut) {
+  ScanDocument document = test::large_document(1600);
+  const auto text_before = Pdf(pdf_of(test::large_document(50))).text();
+  EXPECT_THAT(text_before, Not(HasSubstr("has them all")));
+  auto& assets = document.judgement.assets;
+  const inventory::Asset first = assets.front();
+  assets.insert(assets.end(), 5003 - 1600, first);  // of key establishment
+  const std::string text = Pdf(pdf_of(document)).text();
+  EXPECT_THAT(text, HasSubstr("3 assets more: assets.csv has them all."));
+  EXPECT_THAT(text, HasSubstr("600 places more: remediation.csv has them all."));
+}
+
 TEST(ReportPdf, AHundredAssetsStayUnderAMebibyte) {
   EXPECT_LT(pdf_of(test::large_document(50)).size(), std::size_t{1024} * 1024);
 }
