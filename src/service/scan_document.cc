@@ -90,17 +90,23 @@ FinalRows final_rows(const inventory::ScanDocument& document) {
   });
   rows.result = packer.finish();
   rows.sha256 = to_hex(digest.finish());
-  rows.assets.reserve(document.judgement.assets.size());
-  for (const inventory::Asset& asset : document.judgement.assets)
-    rows.assets.push_back(
-        store::AssetRow{.asset_id = asset.id,
-                        .kind = asset.kind,
-                        .host = asset.host,
-                        .port = asset.port,
-                        .status = std::string(inventory::to_string(asset.vulnerability.status)),
-                        .body = json::write(evidence::asset_json(asset))});
   for (const inventory::Endpoint& endpoint : document.endpoints)
     if (endpoint.reached) rows.reached.push_back({.host = endpoint.host, .port = endpoint.port});
+  return rows;
+}
+
+std::vector<store::AssetRow> asset_rows(const inventory::ScanDocument& document, std::size_t from,
+                                        std::size_t count) {
+  const std::vector<inventory::Asset>& assets = document.judgement.assets;
+  std::vector<store::AssetRow> rows;
+  for (std::size_t i = from; i < assets.size() && rows.size() < count; ++i)
+    rows.push_back(
+        store::AssetRow{.asset_id = assets[i].id,
+                        .kind = assets[i].kind,
+                        .host = assets[i].host,
+                        .port = assets[i].port,
+                        .status = std::string(inventory::to_string(assets[i].vulnerability.status)),
+                        .body = json::write(evidence::asset_json(assets[i]))});
   return rows;
 }
 

@@ -36,9 +36,12 @@ struct DocumentHead {
 struct FinalRows {
   std::string result;  // packed (base/packed_text.h)
   std::string sha256;  // of the text itself
-  std::vector<store::AssetRow> assets;
   std::vector<store::scans::EndpointKey> reached;
 };
 [[nodiscard]] FinalRows final_rows(const inventory::ScanDocument& document);
+// The rows of at most `count` assets from number `from` on; with their texts too large to have all
+// at once.
+[[nodiscard]] std::vector<store::AssetRow> asset_rows(const inventory::ScanDocument& document,
+                                                      std::size_t from, std::size_t count);
 
 }  // namespace carnet::service

@@ -1,4 +1,6 @@
 // The end of a scan: judged, signed, and recorded in one transaction.
+#include <malloc.h>
+
 #include <algorithm>
 
 #include <fmt/format.h>
@@ -12,9 +14,15 @@
 namespace carnet::service {
 namespace {
 
+constexpr std::size_t kAssetRowsAtOnce = 256;
+constexpr std::size_t kEndpointsWorthTrimming = 1000;
+
 Task<inventory::ScanDocument> judge_there(DocumentHead head,
                                           std::vector<inventory::Endpoint> endpoints) {
-  co_return judge_scan(std::move(head), std::move(endpoints));
+  inventory::ScanDocument document = judge_scan(std::move(head), std::move(endpoints));
+  // What judging took beside its result is free before the artifacts need room.
+  if (document.endpoints.size() >= kEndpointsWorthTrimming) ::malloc_trim(0);
+  co_return document;
 }
 
 Task<Result<PassportDraftPtr>> draft_there(
@@ -207,7 +215,7 @@ Task<Result<bool>> ScanRun::record(std::shared_ptr<const inventory::ScanDocument
         draft.reset();
       }
     }
-    const auto work = [this, rows, finish, last, keep, draft,
+    const auto work = [this, whole, rows, finish, last, keep, draft,
                        passport](store::Connection& connection) -> Result<Recorded> {
       if (passport) {
         CARNET_TRY(next, Passports::still_next(connection, *passport));
@@ -219,8 +227,9 @@ Task<Result<bool>> ScanRun::record(std::shared_ptr<const inventory::ScanDocument
         CARNET_TRY_VOID(store::uploads::drop_files_of_scan(connection, row_.id));
       if (keep) {
         CARNET_TRY_VOID(store::scans::put_result(connection, row_.id, rows->result, rows->sha256));
-        CARNET_TRY_VOID(
-            store::scans::put_assets(connection, row_.tenant_id, row_.id, rows->assets));
+        for (std::size_t i = 0; i < whole->judgement.assets.size(); i += kAssetRowsAtOnce)
+          CARNET_TRY_VOID(store::scans::put_assets(connection, row_.tenant_id, row_.id,
+                                                   asset_rows(*whole, i, kAssetRowsAtOnce)));
         if (!row_.sample)
           CARNET_TRY_VOID(
               store::scans::mark_latest(connection, row_.tenant_id, row_.id, rows->reached));
