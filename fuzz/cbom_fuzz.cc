@@ -2,8 +2,8 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "json_files_fuzz.h"
 #include "inventory/cbom.h"
+#include "json_files_fuzz.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view text = carnet::fuzz::text_of(data, size);

@@ -88,8 +88,9 @@ std::string_view response_name(int status) {
 
 // A part of a file, and the way back to the page after its form.
 void add_other_responses(bj::object& out) {
-  bj::object part_headers = header_references(
-      {"X-Request-Id", "ETag", "Content-Range", "Repr-Digest", "Access-Control-Allow-Origin"});
+  bj::object part_headers =
+      header_references({"X-Request-Id", "ETag", "Content-Range", "Repr-Digest", "RateLimit",
+                         "RateLimit-Policy", "Access-Control-Allow-Origin"});
   bj::object content;
   content.emplace("*/*", bj::object{{"schema", bj::object{{"type", "string"},
                                                           {"maxLength", 16777216},
@@ -97,7 +98,8 @@ void add_other_responses(bj::object& out) {
   out.emplace("PartialContent", bj::object{{"description", "The part that Range asks for."},
                                            {"headers", std::move(part_headers)},
                                            {"content", std::move(content)}});
-  bj::object form_headers = header_references({"X-Request-Id", "Location", "Set-Cookie"});
+  bj::object form_headers =
+      header_references({"X-Request-Id", "Location", "Set-Cookie", "Access-Control-Allow-Origin"});
   out.emplace("SeeOther", bj::object{{"description", "For browsers: opened, go back to the link."},
                                      {"headers", std::move(form_headers)}});
 }

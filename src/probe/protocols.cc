@@ -72,7 +72,8 @@ bool is_implicit_tls_port(std::uint16_t port) {
 bool is_ssh_port(std::uint16_t port) { return port == kSshPort || port == 2222 || port == 22222; }
 
 bool is_known_kind(std::string_view kind) {
-  return kind == "tls" || kind == "ssh" || kind == "email" || kind == "jwks" || find_protocol(kind) != nullptr;
+  return kind == "tls" || kind == "ssh" || kind == "email" || kind == "jwks" ||
+         find_protocol(kind) != nullptr;
 }
 
 std::string kinds_sentence() {

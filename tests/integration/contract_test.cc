@@ -41,6 +41,7 @@ std::string body_for(const Route& route) {
   if (route.request == "NewScan") return R"({"scenarioId":"bank-tls-inventory","useFixture":true})";
   if (route.request == "HandshakeTarget") return R"({"target":"127.0.0.1:1"})";
   if (route.request == "SharePatch") return R"({"label":"renamed"})";
+  if (route.request == "UploadBundle") return "host,port\nwww.bank.example,443\n";
   return route.request.empty() ? "" : "{}";
 }
 
@@ -292,7 +293,7 @@ TEST_F(ContractTest, PathsAndMethods) {
   EXPECT_EQ(stack.ask("GET", "/tenant/me%00", Stack::bearer(own.viewer)).status, 400);
   EXPECT_EQ(stack.ask("GET", "/tenant/%zz", Stack::bearer(own.viewer)).status, 400);
   EXPECT_EQ(stack.ask("GET", "/nothing/here").status, 404);
-  for (const char* later : {"/pqc/upload-bundle", "/tenant/webhooks", "/tenant/schedules"})
+  for (const char* later : {"/tenant/webhooks", "/tenant/schedules"})
     EXPECT_EQ(stack.ask("POST", later, Stack::bearer(own.admin), "{}").status, 404) << later;
   const HttpAnswer wrong =
       stack.ask("PUT", "/tenant/shares/" + own.share_id, Stack::bearer(own.admin), "{}");

@@ -63,17 +63,18 @@ TEST_F(LinksTest, JsonForProgramsAndAPageForBrowsers) {
   EXPECT_EQ(body.at("scan").at("scanId").as_string(), tenant.scan_id);
   EXPECT_TRUE(body.at("scan").at("sample").as_bool());
   EXPECT_LE(body.at("scan").at("topRemediation").as_array().size(), 3U);
-  // json, csv, pdf, cbom, bundle; SARIF is for the owner alone.
-  ASSERT_EQ(body.at("available").as_array().size(), 5U);
+  // json, csv, pdf, cbom, bundle, passport; SARIF is for the owner alone.
+  ASSERT_EQ(body.at("available").as_array().size(), 6U);
   for (const auto& download : body.at("available").as_array()) {
     const std::string format(download.at("format").as_string());
-    const HttpAnswer file = stack.ask("GET", link() + "/report?format=" + format);
+    const std::string place =
+        link() + (format == "passport" ? "/passport" : "/report?format=" + format);
+    const HttpAnswer file = stack.ask("GET", place);
     EXPECT_EQ(file.status, 200);
     EXPECT_EQ(static_cast<std::int64_t>(file.body.size()),
               download.at("bytes").to_number<std::int64_t>())
         << format;
-    EXPECT_TRUE(std::string(download.at("href").as_string())
-                    .ends_with(link() + "/report?format=" + format));
+    EXPECT_TRUE(std::string(download.at("href").as_string()).ends_with(place));
   }
   // Nothing inside about the tenant but its display name.
   EXPECT_EQ(json_answer.body.find(tenant.id.str()), std::string::npos);

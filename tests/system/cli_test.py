@@ -16,7 +16,7 @@ import sys
 import tempfile
 import unittest
 
-from harness import Service, TlsServer, call, init
+from harness import Service, TlsServer, call, init, wait_until
 
 CARNET = ""
 
@@ -121,7 +121,7 @@ class Cli(unittest.TestCase):
         self.says(run("scan"), 2, "name something to scan")
         self.says(run("scan", "not a host"), 2, "not a host")
         self.says(run("scan", "127.0.0.1:1", "--profile", "slow"), 2, "quick, standard or deep")
-        self.says(run("scan", "127.0.0.1:1", "--format", "xml"), 2, "table, json and csv")
+        self.says(run("scan", "127.0.0.1:1", "--format", "xml"), 2, "table, json, csv, pdf, cbom, sarif and bundle")
         self.says(run("scan", "127.0.0.1:1", "--fail-on", "sad"), 2, "sad")
         self.says(run("scan", "127.0.0.1:1"), 3, "could be reached")
         self.says(run("scan", "--from", f"{self.folder}/none"), 2, "cannot read")
@@ -152,10 +152,11 @@ class Cli(unittest.TestCase):
 
     def test_share(self):
         keys = init(CARNET, self.data)
-        with Service(CARNET, self.data) as service:
+        with Service(CARNET, self.data, "--rate-limit", "100000") as service:
             scan = call("POST", service.url + "/pqc/scan", keys["operator"], {"scenarioId": "bank-tls-inventory", "useFixture": True}).json()["scanId"]
-            while call("GET", f"{service.url}/pqc/scan/{scan}", keys["operator"]).json()["status"] == "running":
-                pass
+            def ended():
+                return call("GET", f"{service.url}/pqc/scan/{scan}", keys["operator"]).json()["status"] != "running"
+            wait_until(ended, 30, "the scan")
             env = {"CARNET_URL": service.url, "CARNET_API_KEY": keys["operator"]}
             self.says(run("share", "create", scan, "--url", service.url), 2, "--key-file", "CARNET_API_KEY")
             self.says(run("share", "create", "scan/../x", env=env), 2, "SCAN_ID")

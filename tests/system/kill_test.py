@@ -16,7 +16,8 @@ import time
 
 from harness import Service, TlsServer, call, init, wait_until
 
-FLAGS = ("--rate-limit", "1000000", "--public-rate-limit", "0", "--log-level", "error")
+FLAGS = ("--rate-limit", "1000000", "--public-rate-limit", "0", "--links-per-scan", "0", "--links-per-tenant", "0",
+         "--log-level", "error")
 
 
 def writer(url, key, scan_id, stop, links, errors):

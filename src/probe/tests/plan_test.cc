@@ -48,7 +48,8 @@ TEST(PlanKinds, NamedPortsOutweighTheKinds) {
 
 TEST(PlanKinds, UnknownKindIsToldWhatThereIs) {
   const auto detail = planned({"tls", "gopher"}, "a.example");
-  EXPECT_THAT(detail, ElementsAre(testing::HasSubstr("must be one of tls, ssh, email, smtp")));
+  EXPECT_THAT(detail,
+              ElementsAre(testing::HasSubstr("must be one of tls, ssh, email, jwks, smtp")));
 }
 
 }  // namespace

@@ -1,8 +1,13 @@
 // Verifies the passport behind a link in the visitor's own browser: both signatures, the digests that the page names, and the
 // proof that the passport stands in the transparency log. Ed25519 by the browser, ML-DSA-65 and the hashes by @noble, from
 // our own origin. Nothing is taken from the passport that vouches for itself: keys come from the published set.
-import { ml_dsa65 } from "/assets/noble-post-quantum-ml-dsa.js";
-import { sha256 } from "/assets/noble-hashes-sha2.js";
+
+// Fetched when somebody asks for a check: together they weigh several times the page.
+let ml_dsa65, sha256;
+async function load() {
+  [{ ml_dsa65 }, { sha256 }] = await Promise.all([
+    import("/assets/noble-post-quantum-ml-dsa.js"), import("/assets/noble-hashes-sha2.js")]);
+}
 
 const PAYLOAD_TYPE = "application/vnd.in-toto+json";
 const encoder = new TextEncoder();
@@ -177,10 +182,11 @@ button.addEventListener("click", async () => {
   button.disabled = true;
   list.replaceChildren();
   verdict.textContent = "Checking …";
-  const worst = await verify(section, list);
+  const worst = await load().then(() => verify(section, list), () => "unloaded");
   verdict.className = worst;
   verdict.textContent = worst === "good" ? "Everything holds: this passport is genuine and unaltered."
     : worst === "bad" ? "Do not rely on this passport: one of the checks does not hold."
+      : worst === "unloaded" ? "The scripts that check could not be fetched; try again, or verify offline as described below."
       : "What this browser can check holds. For the rest, verify offline as described below.";
   button.disabled = false;
 });
