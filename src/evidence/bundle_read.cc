@@ -191,6 +191,7 @@ Result<void> read_local(std::string_view bytes, Central& entry) {
 // Every byte before the directory belongs to exactly one entry.
 Result<void> check_layout(const std::vector<Central>& entries, std::size_t directory_at) {
   std::vector<const Central*> by_place;
+  by_place.reserve(entries.size());
   for (const Central& entry : entries) by_place.push_back(&entry);
   std::sort(by_place.begin(), by_place.end(),
             [](const Central* a, const Central* b) { return a->header_at < b->header_at; });

@@ -540,6 +540,7 @@ class Bom {
       for (const auto& [ref, on] : spoken(service, *endpoint).on) write(ref, on);
     for (const auto& [ref, key] : keys_) write(ref, std::set<std::string>{key.algorithm_ref});
     std::vector<std::string> services;
+    services.reserve(services_.size());
     for (const auto& [ref, endpoint] : services_) services.push_back(ref);
     write(std::string(kScanRef), services);
     out.end_array();

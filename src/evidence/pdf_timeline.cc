@@ -59,6 +59,7 @@ std::vector<PdfReport::Deadline> PdfReport::deadlines() const {
       deadline.what += (deadline.what.empty() ? "" : " ") + requirement.text;
     }
   std::vector<Deadline> list;
+  list.reserve(by_date.size());
   for (auto& [date, deadline] : by_date) list.push_back(std::move(deadline));
   if (list.size() > kDeadlinesMax) list.resize(kDeadlinesMax);
   return list;

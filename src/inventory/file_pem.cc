@@ -17,13 +17,13 @@ constexpr std::string_view kSsh2Begin = "---- BEGIN SSH2 PUBLIC KEY ----";
 constexpr std::string_view kSsh2End = "---- END SSH2 PUBLIC KEY ----";
 constexpr std::size_t kLabelMax = 64;  // limit: internal
 
-constexpr std::array<std::int8_t, 256> make_digits() {
-  std::array<std::int8_t, 256> out{};
+constexpr std::array<std::int16_t, 256> make_digits() {
+  std::array<std::int16_t, 256> out{};
   for (auto& digit : out) digit = -1;
   constexpr std::string_view kAlphabet =
       "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
   for (std::size_t i = 0; i < kAlphabet.size(); ++i) {
-    out[static_cast<unsigned char>(kAlphabet[i])] = static_cast<std::int8_t>(i);
+    out[static_cast<unsigned char>(kAlphabet[i])] = static_cast<std::int16_t>(i);
   }
   return out;
 }

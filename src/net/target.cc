@@ -257,7 +257,7 @@ Result<Target> parse_target(std::string_view text) {
 
 std::string display_host(std::string_view host, std::string_view suffix) {
   const std::string ascii(host);
-  const std::string plain = ascii + std::string(suffix);
+  std::string plain = ascii + std::string(suffix);
   if (ascii.find("xn--") == std::string::npos) return plain;
   char* raw = nullptr;
   const int status = idn2_to_unicode_8z8z(ascii.c_str(), &raw, 0);

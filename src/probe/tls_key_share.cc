@@ -51,6 +51,7 @@ void append(Bytes& out, const Bytes& part) { out.insert(out.end(), part.begin(),
 const std::vector<std::uint16_t>& completable_groups() {
   static const std::vector<std::uint16_t> kAll = [] {
     std::vector<std::uint16_t> all;
+    all.reserve(std::size(kLayouts));
     for (const Layout& layout : kLayouts) all.push_back(layout.group);
     return all;
   }();

@@ -174,6 +174,7 @@ class TlsProbe {
   Task<void> other_certificates() {
     if (look_.main.end != End::kProven) co_return;
     std::vector<CertificateKind> seen;
+    seen.reserve(look_.chains.size() + 1);
     for (const auto& chain : look_.chains) seen.push_back(kind_of_chain(chain));
     if (look_.main.signature_scheme) seen.push_back(kind_of_scheme(*look_.main.signature_scheme));
     constexpr int kKindsMax = 6;

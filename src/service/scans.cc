@@ -93,6 +93,18 @@ Result<ScanId> earlier_scan(store::Connection& connection, const TenantId& tenan
   return make_error(ErrorCode::kNotFound, "There is no earlier finished scan to compare with.");
 }
 
+// The row of a scan of sample data: nothing to plan and nothing to authorise. Gives its summary.
+std::string fill_sample_row(store::ScanRow& row, const StoredRequest& stored, Timestamp now) {
+  const std::optional<assess::Scenario> scenario = assess::find_scenario(stored.scenario_id, now);
+  CARNET_CHECK(scenario.has_value());
+  row.sample = true;
+  row.target = "Sample: " + scenario->name;
+  row.progress_total = static_cast<int>(scenario->endpoints.size());
+  row.request = write_request(stored);
+  return fmt::format("Sample data, no network: {}, {} endpoints.", scenario->name,
+                     scenario->endpoints.size());
+}
+
 }  // namespace
 
 Scans::Scans(store::Database& db, const Clock& clock, Random& random,
@@ -128,15 +140,7 @@ Task<Result<Scans::Prepared>> Scans::prepare(TenantId tenant, const ScanRequest&
                        .listed = {},
                        .files = 0};
   if (!request.scenario_id.empty()) {
-    const std::optional<assess::Scenario> scenario =
-        assess::find_scenario(request.scenario_id, clock_.now());
-    CARNET_CHECK(scenario.has_value());
-    row.sample = true;
-    row.target = "Sample: " + scenario->name;
-    row.progress_total = static_cast<int>(scenario->endpoints.size());
-    out.summary = fmt::format("Sample data, no network: {}, {} endpoints.", scenario->name,
-                              scenario->endpoints.size());
-    row.request = write_request(stored);
+    out.summary = fill_sample_row(row, stored, clock_.now());
     co_return out;
   }
 
