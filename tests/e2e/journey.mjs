@@ -75,7 +75,7 @@ async function prepare(scratch, atEnd) {
     // `url` begins with the public base URL; the visitor of this test comes by the listener.
     return { ...made.json, page: `${server.base}/r/${made.json.token}` };
   };
-  return { server, call, scan, share, link: await share({ label: "label for the owner only", recipient: RECIPIENT, scope: "passport" }) };
+  return { server, call, scan, share, data, link: await share({ label: "label for the owner only", recipient: RECIPIENT, scope: "passport" }) };
 }
 
 function overviewTests(browser, { scan, link }) {
@@ -176,7 +176,7 @@ function overviewTests(browser, { scan, link }) {
 }
 
 // Protected links, as a person opens them.
-function doorTests(browser, { server, call, share }) {
+function doorTests(browser, { server, call, share, data }) {
   const opens = async (page, passcode) => {
     if (passcode !== undefined) await page.getByLabel("Passcode").fill(passcode);
     await page.getByRole("button", { name: "Open the report" }).click();
@@ -211,6 +211,19 @@ function doorTests(browser, { server, call, share }) {
       await call("DELETE", `/tenant/shares/${made.id}`);
       await page.reload();
       check((await page.locator("h1").innerText()).includes("withdrawn"), "closed at once");
+    }, { cookies: 1, complaint: /status of 404/ });
+  }],
+  ["expired while it is open", async () => {
+    const made = await share({ maxViews: 4 });
+    await visit(browser, made.page, VIEWS.phone, async (page) => {
+      await opens(page);
+      check((await page.locator("body").innerText()).includes("Board review"), "opened");
+      // The service's clock is the machine's, so the end of the link is moved to meet it.
+      execFileSync("sqlite3", [path.join(data, "carnet.db"), ".timeout 5000", "UPDATE shares SET expires_at = 1 WHERE max_views = 4"]);
+      await page.reload();
+      check((await page.locator("h1").innerText()).includes("expired"), "closed at once");
+      await fitsWidth(page);
+      await accessible(page);
     }, { cookies: 1, complaint: /status of 404/ });
   }]];
 }
