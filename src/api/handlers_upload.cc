@@ -12,10 +12,6 @@ namespace {
 constexpr std::size_t kUploadPartsMax = 100;
 constexpr std::size_t kPassphraseBytesMax = 4096;
 
-bool is_form(std::string_view type) {
-  return iequals_ascii(trim_ascii(split(type, ';').front()), "multipart/form-data");
-}
-
 struct Handed {
   std::vector<service::Uploads::File> files;
   Secret passphrase;
@@ -24,7 +20,7 @@ struct Handed {
 Result<Handed> handed_in(const Call& call) {
   Handed out;
   const std::string_view type = call.request.header("Content-Type");
-  if (!is_form(type)) {
+  if (!is_multipart(type)) {
     if (call.request.body.empty())
       return make_validation_error({{.field = "file",
                                      .pointer = "",

@@ -28,14 +28,9 @@ Result<service::Verification::Handed> handed_in_form(const Call& call) {
   return handed;
 }
 
-bool is_form(const Call& call) {
-  const std::string_view type = call.request.header("Content-Type");
-  return iequals_ascii(trim_ascii(split(type, ';').front()), "multipart/form-data");
-}
-
 Result<service::Verification::Handed> handed_in(const Call& call) {
   service::Verification::Handed handed;
-  if (is_form(call)) {
+  if (is_multipart(call.request.header("Content-Type"))) {
     CARNET_TRY(form, handed_in_form(call));
     handed = std::move(form);
   } else {

@@ -56,6 +56,10 @@ std::string_view name_in(std::string_view head, std::string_view which) {
 
 }  // namespace
 
+bool is_multipart(std::string_view content_type) {
+  return iequals_ascii(trim_ascii(split(content_type, ';').front()), "multipart/form-data");
+}
+
 Result<std::vector<FormPart>> read_multipart(std::string_view content_type, std::string_view body,
                                              std::size_t parts_at_most) {
   if (!iequals_ascii(trim_ascii(split(content_type, ';').front()), "multipart/form-data"))

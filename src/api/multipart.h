@@ -10,6 +10,9 @@
 
 namespace carnet::api {
 
+// Whether a Content-Type is that of a form with parts.
+[[nodiscard]] bool is_multipart(std::string_view content_type);
+
 struct FormPart {
   std::string name;
   std::string file_name;  // the last part of a path, at most 255 bytes; "" if it is no file

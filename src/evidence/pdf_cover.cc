@@ -7,26 +7,12 @@
 
 #include "evidence/pdf_report.h"
 #include "evidence/pdf_words.h"
+#include "evidence/score_bands.h"
 
 namespace carnet::evidence {
 namespace {
 
 using inventory::BacklogItem;
-
-struct Band {
-  std::string_view name;
-  double from, to;
-  std::string_view meaning;
-};
-// The limits are those of assess/score.cc; a test of service/ compares them.
-constexpr std::array<Band, 4> kBands{{
-    {"Critical", 0, 40,
-     "Most of what was seen falls to a quantum computer, and traffic recorded today is at stake."},
-    {"At Risk", 40, 65, "Some of the way is done; much of what was seen still has to move."},
-    {"Developing", 65, 85, "Migration is well under way; known gaps are left."},
-    {"Prepared", 85, 100,
-     "What was seen withstands the known quantum attacks, with few exceptions."},
-}};
 
 constexpr std::size_t kFirstSteps = 3;
 constexpr double kBandHeight = 148;
@@ -50,8 +36,8 @@ constexpr TextStyle kNumber{
     .face = Face::kSemiBold, .size = 9.5, .color = paint::kPaper, .align = Align::kCenter};
 constexpr TextStyle kCoverHeading{.face = Face::kDisplay, .size = 14, .color = paint::kCover};
 
-const Band* find_band(std::string_view name) {
-  for (const Band& band : kBands)
+const ScoreBand* find_band(std::string_view name) {
+  for (const ScoreBand& band : kScoreBands)
     if (band.name == name) return &band;
   return nullptr;
 }
@@ -108,7 +94,7 @@ void PdfReport::score_card() {
     canvas_.end_tag("P");
     return;
   }
-  const Band* band = find_band(judgement_.band);
+  const ScoreBand* band = find_band(judgement_.band);
   TextStyle score = kScore;
   score.color = band_color(judgement_.band);
   const std::string number = score_text(*judgement_.score);
@@ -141,7 +127,7 @@ void PdfReport::score_card() {
 
 void PdfReport::score_scale(const Box& box) {
   const auto at = [&](double score) { return box.x + box.width * score / 100; };
-  for (const Band& band : kBands) {
+  for (const ScoreBand& band : kScoreBands) {
     canvas_.fill({at(band.from) + 0.8, box.y, at(band.to) - at(band.from) - 1.6, box.height},
                  band_color(band.name), 2);
     TextStyle style = kTick;
