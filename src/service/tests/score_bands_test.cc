@@ -1,8 +1,9 @@
+#include <gtest/gtest.h>
+
 #include <algorithm>
 
 #include "assess/method.h"
 #include "evidence/score_bands.h"
-#include "gtest/gtest.h"
 
 namespace carnet::service {
 namespace {
