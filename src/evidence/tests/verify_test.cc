@@ -379,7 +379,16 @@ TEST_F(Verify, WithoutTrustedKeysNobodyVouches) {
   EXPECT_THAT(failure_of(result, "signature-ed25519"), HasSubstr("No trusted key set"));
 }
 
-// No byte of a bundle or an envelope can be changed without being noticed.
+bool same_entries(const std::vector<BundleEntry>& a, const std::vector<BundleEntry>& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](const BundleEntry& x, const BundleEntry& y) {
+                      return x.name == y.name && x.bytes == y.bytes;
+                    });
+}
+
+// No bit of what a bundle or an envelope says can be changed without being noticed. A ZIP has bits
+// that say nothing of its files (times, permissions, the padding of a packed stream), JSON has
+// white space: with those changed it is the same evidence, and every entry must read as before.
 TEST(VerifyProperty, AnyFlippedBitIsNoticed) {
   Issuer issuer;
   const std::string bundle = bundle_of(issuer.issued(large_document(1))).value();
@@ -392,9 +401,11 @@ TEST(VerifyProperty, AnyFlippedBitIsNoticed) {
     text[at] = static_cast<char>(text[at] ^ (1 << bit));
     const Verification result = issuer.check(text);
     if (result.verdict != Verdict::kValid) return;
-    // A change that does not change what the JSON says, such as to a space, is none.
-    RC_ASSERT(!of_bundle);
-    RC_ASSERT(read_envelope(text)->payload == read_envelope(passport)->payload);
+    if (of_bundle) {
+      RC_ASSERT(same_entries(read_bundle(text).value(), read_bundle(bundle).value()));
+    } else {
+      RC_ASSERT(read_envelope(text)->payload == read_envelope(passport)->payload);
+    }
   });
   EXPECT_TRUE(good);
 }
