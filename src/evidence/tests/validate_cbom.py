@@ -1,6 +1,7 @@
 #!/usr/bin/python3
-"""Checks a CBOM from outside: against the published CycloneDX schema, if the folder with the schemas is there, and by
-walking its references. Usage: validate_cbom.py BOM [SCHEMA_FOLDER]. Prints `schema` or `no schema`, exits 0 if all holds."""
+"""Checks a CBOM from outside: against the published CycloneDX schema and by walking its references. Usage: validate_cbom.py
+BOM [SCHEMA_FOLDER...]. The schemas are those of the first folder that is there; the npm package @cyclonedx/cyclonedx-library
+has them with SNAPSHOT in their names. Prints `schema` or `no schema`, exits 0 if all holds."""
 
 import json
 import os
@@ -17,19 +18,17 @@ def fail(text):
 def check_schema(bom, folder):
     import jsonschema
 
-    version = bom["specVersion"]
-
     def load(name):
         with open(os.path.join(folder, name), encoding="utf-8") as file:
             return json.load(file)
 
-    schema = load(f"bom-{version}.schema.json")
-    store = {}
-    for name in ("spdx.schema.json", "jsf-0.82.schema.json", "cryptography-defs.schema.json"):
-        if os.path.exists(os.path.join(folder, name)):
+    names = [name for name in sorted(os.listdir(folder)) if name.endswith(".schema.json")]
+    (own,) = [name for name in names if name.startswith(f"bom-{bom['specVersion']}.") and "strict" not in name]
+    schema, store = load(own), {}
+    for name in names:
+        if not name.startswith("bom-"):
             other = load(name)
-            store[other.get("$id", name)] = other
-            store["http://cyclonedx.org/schema/" + name] = other
+            store[other.get("$id", name)] = store["http://cyclonedx.org/schema/" + name] = other
     resolver = jsonschema.RefResolver(schema["$id"], schema, store=store)
     validator = jsonschema.Draft7Validator(schema, resolver=resolver, format_checker=jsonschema.FormatChecker())
     for error in validator.iter_errors(bom):
@@ -53,9 +52,9 @@ def walk(value, found):
 def main():
     with open(sys.argv[1], encoding="utf-8") as file:
         bom = json.load(file)
-    schema = len(sys.argv) > 2 and os.path.isdir(sys.argv[2])
+    schema = next(filter(os.path.isdir, sys.argv[2:]), None)
     if schema:
-        check_schema(bom, sys.argv[2])
+        check_schema(bom, schema)
     refs = [bom["metadata"]["component"]["bom-ref"]]
     refs += [entry["bom-ref"] for entry in bom["components"] + bom["services"]]
     if len(refs) != len(set(refs)):
