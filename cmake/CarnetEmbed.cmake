@@ -3,11 +3,14 @@
 # Puts files into the program as bytes. For each file it makes a function in an `embedded.h` that is generated into the
 # build folder: `std::string_view carnet::NAMESPACE::embedded::NAME()`, NAME being the file's name with every character
 # that is not a letter or digit turned into `_`, and `file_` before a leading digit. Include it as "NAMESPACE/embedded.h".
-function(carnet_embed target namespace)
-  set(dir "${CMAKE_CURRENT_BINARY_DIR}/embedded/${namespace}")
+# NAMESPACE may be `outer/inner`, which is carnet::outer::inner.
+function(carnet_embed target folder)
+  set(dir "${CMAKE_CURRENT_BINARY_DIR}/embedded/${folder}")
+  string(REPLACE "/" "::" namespace "${folder}")
+  string(REPLACE "/" "_" prefix "${folder}")
   file(MAKE_DIRECTORY "${dir}")
   set(header "#pragma once\n#include <string_view>\nnamespace carnet::${namespace}::embedded {\n")
-  set(source "#include \"${namespace}/embedded.h\"\nextern \"C\" {\n")
+  set(source "#include \"${folder}/embedded.h\"\nextern \"C\" {\n")
   set(bodies "")
   set(asm "")
   foreach(file ${ARGN})
@@ -17,7 +20,7 @@ function(carnet_embed target namespace)
     if(id MATCHES "^[0-9]")
       string(PREPEND id "file_")
     endif()
-    set(symbol "carnet_embedded_${namespace}_${id}")
+    set(symbol "carnet_embedded_${prefix}_${id}")
     string(APPEND header "std::string_view ${id}();\n")
     string(APPEND source "extern const char ${symbol}[];\nextern const char ${symbol}_end[];\n")
     string(APPEND bodies
