@@ -7,6 +7,7 @@
 #include <boost/json.hpp>
 
 #include "base/json.h"
+#include "base/terminal.h"
 
 namespace carnet::app {
 namespace {
@@ -67,9 +68,9 @@ Result<Answer> send(const ApiRequest& request, const Secret& key) {
 }  // namespace
 
 std::string plain_text(const boost::json::value& value) {
-  if (const auto* text = value.if_string()) return std::string(text->data(), text->size());
+  if (const auto* text = value.if_string()) return terminal_text({text->data(), text->size()});
   if (value.is_null()) return "-";
-  return json::write(value);
+  return terminal_text(json::write(value));
 }
 
 int ask_service(std::string_view command, const ApiRequest& request, const Secret& key,

@@ -30,7 +30,7 @@ struct ApiRequest {
 [[nodiscard]] int ask_service(std::string_view command, const ApiRequest& request,
                               const Secret& key, boost::json::object& answer);
 
-// A value as a line for people: a text as it is, null as "-".
+// A value as a line for people: a text with nothing that a terminal acts on, null as "-".
 [[nodiscard]] std::string plain_text(const boost::json::value& value);
 
 }  // namespace carnet::app

@@ -15,6 +15,7 @@
 #include "app/run_task.h"
 #include "app/scan_inputs.h"
 #include "app/scan_table.h"
+#include "base/terminal.h"
 #include "base/text.h"
 #include "evidence/cbom.h"
 #include "evidence/report.h"
@@ -75,8 +76,8 @@ ListedTargets parse_listed(const std::vector<ListedTarget>& rows) {
     if (target) {
       out.by_kind[row.kind].push_back(std::move(*target));
     } else {
-      fmt::print(stderr, "carnet scan: {}: \"{}\": {}\n", row.where, row.text,
-                 target.error().public_detail);
+      fmt::print(stderr, "carnet scan: {}: \"{}\": {}\n", terminal_text(row.where),
+                 terminal_text(row.text), terminal_text(target.error().public_detail));
     }
   }
   return out;
@@ -149,17 +150,19 @@ class Progress {
 
   void show(int done, int total, const inventory::Endpoint& endpoint) const {
     if (quiet_) return;
+    const std::string host = terminal_text(endpoint.host);
     if (!terminal_) {
       const std::string place =
-          endpoint.port == 0 ? endpoint.host : fmt::format("{}:{}", endpoint.host, endpoint.port);
-      fmt::print(stderr, "[{}/{}] {} {}\n", done, total, place,
-                 endpoint.reached ? "done" : "not reached: " + endpoint.unreached_reason);
+          endpoint.port == 0 ? host : fmt::format("{}:{}", host, endpoint.port);
+      fmt::print(
+          stderr, "[{}/{}] {} {}\n", done, total, place,
+          endpoint.reached ? "done" : "not reached: " + terminal_text(endpoint.unreached_reason));
       return;
     }
     constexpr int kWidth = 30;
     const int filled = total > 0 ? done * kWidth / total : kWidth;
     fmt::print(stderr, "\r\x1b[K[{:#<{}}{:.<{}}] {}/{}  {}:{}", "", filled, "", kWidth - filled,
-               done, total, endpoint.host, endpoint.port);
+               done, total, host, endpoint.port);
     if (done == total) fmt::print(stderr, "\r\x1b[K");
   }
 
@@ -267,7 +270,7 @@ int run_scan_command(const ScanCommand& command, const ProbeSettings& probes, co
                                   .passphrase = passphrase->empty() ? nullptr : &*passphrase});
   if (!inputs) return usage(inputs.error().public_detail);
   for (const std::string& warning : inputs->warnings) {
-    fmt::print(stderr, "carnet scan: {}\n", warning);
+    fmt::print(stderr, "carnet scan: {}\n", terminal_text(warning));
   }
   if (command.targets.empty() && command.from_files.empty() && command.folders.empty())
     return usage("name something to scan, such as: carnet scan example.org:443");

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "base/terminal.h"
 #include "base/text.h"
 #include "inventory/names.h"
 #include "net/target.h"
@@ -33,13 +34,6 @@ std::string_view colour_of(AssetStatus status) {
   return "";
 }
 
-// What a server sent must not move the cursor of whoever reads it.
-std::string plain(std::string_view text) {
-  std::string out;
-  for (const char c : text) out += static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? '?' : c;
-  return out;
-}
-
 // "NIST IR 8547: https://…" without the address, which a terminal has no room for.
 std::string_view source_name(std::string_view source) {
   return source.substr(0, source.find(": http"));
@@ -65,14 +59,14 @@ std::vector<Line> lines_of(const inventory::ScanDocument& document) {
             : asset.algorithm;
     std::string status(to_string(asset.vulnerability.status));
     if (asset.vulnerability.hndl_exposed) status += ", harvest now";
-    lines.push_back({Cell{plain(place_text(asset.host, asset.port)), {}},
-                     Cell{std::string(to_string(asset.exposure)), {}}, Cell{plain(algorithm), {}},
-                     Cell{status, asset.vulnerability.status}});
+    lines.push_back({Cell{terminal_text(place_text(asset.host, asset.port)), {}},
+                     Cell{std::string(to_string(asset.exposure)), {}},
+                     Cell{terminal_text(algorithm), {}}, Cell{status, asset.vulnerability.status}});
   }
   for (const inventory::Endpoint& endpoint : document.endpoints)
     if (!endpoint.reached)
-      lines.push_back({Cell{plain(place_text(endpoint.host, endpoint.port)), {}},
-                       Cell{"not reached", {}}, Cell{plain(endpoint.unreached_reason), {}},
+      lines.push_back({Cell{terminal_text(place_text(endpoint.host, endpoint.port)), {}},
+                       Cell{"not reached", {}}, Cell{terminal_text(endpoint.unreached_reason), {}},
                        Cell{"-", AssetStatus::kUnknown}});
   return lines;
 }
@@ -121,11 +115,11 @@ std::string scan_table(const inventory::ScanDocument& document, bool colour) {
   if (shown > 0) out += "\nDo first:\n";
   for (std::size_t i = 0; i < shown; ++i) {
     const inventory::BacklogItem& item = judgement.backlog[i];
-    out += fmt::format("  {}. {}{}\n     {}\n", i + 1, plain(item.title),
+    out += fmt::format("  {}. {}{}\n     {}\n", i + 1, terminal_text(item.title),
                        item.deadline.empty() ? ""
                                              : fmt::format(" (by {}, {})", item.deadline,
                                                            source_name(item.deadline_source)),
-                       plain(item.action));
+                       terminal_text(item.action));
   }
   return out;
 }

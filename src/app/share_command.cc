@@ -58,28 +58,6 @@ int ask(const ShareConnection& connection, std::string method, std::string path,
                      *key, answer);
 }
 
-// What somebody typed must not move the cursor of whoever reads it, nor turn the line around.
-std::string shown(const boost::json::value& value) {
-  std::string out;
-  const std::string text = plain_text(value);
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const auto c = static_cast<unsigned char>(text[i]);
-    const std::string_view three = std::string_view(text).substr(i, 3);
-    const bool turns = three.size() == 3 &&
-                       (three.starts_with("\xE2\x80") ||  // U+202A…, U+2066…
-                        three.starts_with("\xE2\x81")) &&
-                       ((three[1] == '\x80' && three[2] >= '\xAA' && three[2] <= '\xAE') ||
-                        (three[1] == '\x81' && three[2] >= '\xA6' && three[2] <= '\xA9'));
-    if (turns) {
-      out += '?';
-      i += 2;
-    } else {
-      out += c < 0x20 || c == 0x7F ? '?' : static_cast<char>(c);
-    }
-  }
-  return out;
-}
-
 using Line = std::vector<std::string>;
 
 void print_table(const std::vector<Line>& lines) {
@@ -104,7 +82,7 @@ void print_table(const std::vector<Line>& lines) {
 std::string member(const boost::json::object& object, std::string_view name) {
   const boost::json::value* value = object.if_contains(name);
   if (value == nullptr) return "-";
-  const std::string text = shown(*value);
+  const std::string text = plain_text(*value);
   return text.empty() ? "-" : text;
 }
 

@@ -13,6 +13,7 @@
 #include "app/fetch.h"
 #include "base/encoding.h"
 #include "base/json.h"
+#include "base/terminal.h"
 #include "evidence/verify.h"
 
 namespace carnet::app {
@@ -30,7 +31,7 @@ constexpr std::size_t kDocumentBytesMax = std::size_t{512} * 1024 * 1024;
 constexpr std::size_t kAnswerBytesMax = std::size_t{4} * 1024 * 1024;  // limit: internal
 
 int unreadable(std::string_view sentence) {
-  fmt::print(stderr, "carnet verify: {}\n", sentence);
+  fmt::print(stderr, "carnet verify: {}\n", terminal_text(sentence));
   return kExitUnreadable;
 }
 
@@ -275,11 +276,12 @@ class Run {
       return;
     }
     for (const Check& check : result.checks)
-      fmt::print("{:<7}  {:<19}  {}\n", to_string(check.state), check.id, check.words);
-    for (const std::string& note : notes_) fmt::print("note     {}\n", note);
+      fmt::print("{:<7}  {:<19}  {}\n", to_string(check.state), terminal_text(check.id),
+                 terminal_text(check.words));
+    for (const std::string& note : notes_) fmt::print("note     {}\n", terminal_text(note));
     std::string verdict(to_string(result.verdict));
     for (char& letter : verdict) letter = static_cast<char>(std::toupper(letter));
-    fmt::print("\n{}: {}\n", verdict, result.summary);
+    fmt::print("\n{}: {}\n", verdict, terminal_text(result.summary));
     if (result.verdict == Verdict::kValid && result.passport->sample)
       fmt::print("SAMPLE: nothing in it is evidence about a real system.\n");
   }

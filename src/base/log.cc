@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "base/json.h"
+#include "base/terminal.h"
 
 namespace carnet {
 namespace {
@@ -23,18 +24,24 @@ std::string_view name_of(LogLevel level) {
   return "error";
 }
 
+// A JSON string that also a terminal, where most logs are read, takes for nothing but text.
+void append_quoted(std::string& out, std::string_view text) {
+  std::string quoted;
+  json::append_string(quoted, text);
+  append_inert(out, quoted);
+}
+
 struct ValueWriter {
   std::string& out;
   LogFormat format;
 
   void operator()(std::string_view text) const {
     const bool plain = format == LogFormat::kText && !text.empty() &&
-                       text.find_first_of(" \"\\=\n\r\t") == std::string_view::npos &&
-                       text.find_first_of('\x1b') == std::string_view::npos;
+                       text.find_first_of(" \"\\=") == std::string_view::npos && is_inert(text);
     if (plain) {
       out += text;
     } else {
-      json::append_string(out, text);
+      append_quoted(out, text);
     }
   }
   void operator()(std::int64_t number) const { out += fmt::to_string(number); }
