@@ -1,5 +1,8 @@
 #include "api/multipart.h"
 
+#include <algorithm>
+#include <optional>
+
 #include <fmt/format.h>
 
 #include "base/text.h"
@@ -14,17 +17,38 @@ tl::unexpected<Error> bad(std::string_view what) {
                     fmt::format("The form is not multipart/form-data: {}.", what));
 }
 
-// The value of a parameter behind a ';', with or without quotes; "" if it is not there.
-std::string_view parameter(std::string_view header, std::string_view name) {
-  for (const std::string_view part : split(header, ';')) {
-    const std::string_view text = trim_ascii(part);
-    if (text.size() <= name.size() || text[name.size()] != '=' ||
-        !iequals_ascii(text.substr(0, name.size()), name))
-      continue;
-    std::string_view value = text.substr(name.size() + 1);
-    if (value.size() >= 2 && value.front() == '"' && value.back() == '"')
-      value = value.substr(1, value.size() - 2);
-    return value;
+// The text between quotes at the start of `rest`, which is moved behind them; nullopt if they do
+// not close. Only \" stands for another character: browsers send a backslash as it is.
+std::optional<std::string> take_quoted(std::string_view& rest) {
+  std::string out;
+  for (std::size_t i = 1; i < rest.size(); ++i) {
+    if (rest[i] == '"') {
+      rest.remove_prefix(i + 1);
+      return out;
+    }
+    if (rest[i] == '\\' && i + 1 < rest.size() && rest[i + 1] == '"') ++i;
+    out += rest[i];
+  }
+  return std::nullopt;
+}
+
+// The value of the first parameter of that name behind a ';', with or without quotes; "" if it is
+// not there, or if quotes before it do not close.
+std::string parameter(std::string_view header, std::string_view name) {
+  for (std::size_t at = header.find(';'); at != std::string_view::npos; at = header.find(';')) {
+    header = trim_ascii(header.substr(at + 1));
+    const std::size_t end = std::min(header.find_first_of("=;"), header.size());
+    const bool wanted = iequals_ascii(header.substr(0, end), name);
+    header.remove_prefix(end);
+    if (!header.starts_with('=')) continue;
+    header.remove_prefix(1);
+    if (header.starts_with('"')) {
+      std::optional<std::string> value = take_quoted(header);
+      if (!value) return {};
+      if (wanted) return std::move(*value);
+    } else if (wanted) {
+      return std::string(trim_ascii(header.substr(0, header.find(';'))));
+    }
   }
   return {};
 }
@@ -41,7 +65,7 @@ std::string last_of_path(std::string_view path) {
 }
 
 // The value of a parameter of the Content-Disposition in the head of a part.
-std::string_view name_in(std::string_view head, std::string_view which) {
+std::string name_in(std::string_view head, std::string_view which) {
   constexpr std::string_view kDisposition = "content-disposition:";
   while (!head.empty()) {
     const std::size_t end = head.find("\r\n");
@@ -64,7 +88,7 @@ Result<std::vector<FormPart>> read_multipart(std::string_view content_type, std:
                                              std::size_t parts_at_most) {
   if (!iequals_ascii(trim_ascii(split(content_type, ';').front()), "multipart/form-data"))
     return bad("its type is another");
-  const std::string_view boundary = parameter(content_type, "boundary");
+  const std::string boundary = parameter(content_type, "boundary");
   if (boundary.empty() || boundary.size() > kBoundaryCharsMax) return bad("it has no boundary");
   const std::string open = fmt::format("--{}", boundary);
   const std::string next = "\r\n" + open;
@@ -80,8 +104,8 @@ Result<std::vector<FormPart>> read_multipart(std::string_view content_type, std:
       return bad("a part has no end of its head");
     const std::size_t end = body.find(next, head + 4);
     if (end == std::string_view::npos) return bad("its last boundary is missing");
-    const std::string_view name = name_in(body.substr(0, head), "name");
-    const std::string_view file = name_in(body.substr(0, head), "filename");
+    const std::string name = name_in(body.substr(0, head), "name");
+    const std::string file = name_in(body.substr(0, head), "filename");
     if (name.empty()) return bad("a part has no name");
     if (parts.size() == parts_at_most) return bad("it has too many parts");
     parts.push_back({.name = last_of_path(name),

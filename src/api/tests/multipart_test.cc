@@ -21,6 +21,28 @@ TEST(Multipart, PartsComeWithTheirNamesAndBytes) {
   EXPECT_EQ((*parts)[1].bytes, "");
 }
 
+TEST(Multipart, ANameMayHoldWhatEndsAParameterElsewhere) {
+  const std::vector<std::pair<std::string, std::string>> cases = {
+      {R"(name="f"; filename="a;b.pem")", "a;b.pem"},
+      {R"(filename="a\";name=\"x.pem"; name="f")", R"(a";name="x.pem)"},
+      {R"(name="f";filename=plain.pem)", "plain.pem"},
+      {R"(name="f"; filename="..\..\etc\passwd")", "passwd"},
+      {R"(name="f"; filename="../../etc/passwd")", "passwd"},
+      {R"(name="f"; filename="folder/")", ""},
+      {R"(name="f"; filename="not closed)", ""},
+      {R"(name="f"; filename*=utf-8''x; other)", ""},
+      {"name=\"f\"; filename=\"bell\x07.pem\"", "file"},
+      {"name=\"f\"; filename=\"\xFF.pem\"", "file"}};
+  for (const auto& [parameters, expected] : cases) {
+    const std::string body =
+        "--b\r\nContent-Disposition: form-data; " + parameters + "\r\n\r\nx\r\n--b--\r\n";
+    const auto parts = read_multipart("multipart/form-data; boundary=b", body);
+    ASSERT_TRUE(parts.has_value()) << parameters;
+    EXPECT_EQ(parts->front().name, "f") << parameters;
+    EXPECT_EQ(parts->front().file_name, expected) << parameters;
+  }
+}
+
 TEST(Multipart, AnythingElseIsRefused) {
   const std::string good =
       "--b\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nx\r\n--b--\r\n";
