@@ -377,6 +377,19 @@ bj::object endpoint_to_json(const Endpoint& endpoint) {
   json["host"] = endpoint.host;
   json["port"] = endpoint.port;
   json["address"] = endpoint.address;
+  // Most names are no aliases and have one address.
+  if (!endpoint.aliases.empty()) json["aliases"] = to_json_array(endpoint.aliases);
+  if (!endpoint.other_addresses.empty()) {
+    bj::array others;
+    for (const OtherAddress& other : endpoint.other_addresses) {
+      bj::object row;
+      row["address"] = other.address;
+      row["state"] = other.state;
+      put_text(row, "detail", other.detail);
+      others.push_back(std::move(row));
+    }
+    json["otherAddresses"] = std::move(others);
+  }
   json["protocol"] = endpoint.protocol;
   put_text(json, "recognisedBy", endpoint.recognised_by);
   json["reached"] = endpoint.reached;
@@ -398,6 +411,12 @@ Result<Endpoint> endpoint_from_json(const bj::object& json) {
   endpoint.host = reader.text(json, "host");
   endpoint.port = reader.port(json, "port");
   endpoint.address = reader.text(json, "address");
+  endpoint.aliases = reader.texts(json, "aliases");
+  reader.objects(json, "otherAddresses", [&](const bj::object& row) {
+    endpoint.other_addresses.push_back({.address = reader.text(row, "address"),
+                                        .state = reader.text(row, "state"),
+                                        .detail = reader.text(row, "detail")});
+  });
   endpoint.protocol = reader.text(json, "protocol");
   endpoint.recognised_by = reader.text(json, "recognisedBy");
   endpoint.reached = reader.boolean(json, "reached");

@@ -181,11 +181,22 @@ struct FileObservation {
   std::vector<Finding> findings;
 };
 
+// An address of the endpoint's name beside the one that is reported.
+struct OtherAddress {
+  std::string address;
+  // "same" | "differs" | "unreachable" | "not-looked-at". Compared is what readiness rests on:
+  // protocol, versions, groups, the first certificate's key, SSH's lists and host keys.
+  std::string state;
+  std::string detail;  // what differs, why it was not reached; "" for "same"
+};
+
 struct Endpoint {
   std::string id;  // "ep_1", stable for one host, port and name within a scan
   std::string host;
   std::uint16_t port = 0;
-  std::string address;  // the address that was connected to
+  std::string address;                 // the address that was connected to
+  std::vector<std::string> aliases{};  // the names that DNS sends `host` on to (CNAME), in order
+  std::vector<OtherAddress> other_addresses{};  // of the name, in the order in which it has them
   // "tls" | "ssh" | "smtp" | "imap" … | "jwks" | "file"; "" if it was never reached
   std::string protocol;
   // What `protocol` rests on: "request" (the kind that was asked for), "port" (the port's own

@@ -232,15 +232,32 @@ Result<Certificate> parse_certificate(std::span<const std::uint8_t> bytes) {
 
 bool certificate_matches_host(std::span<const std::uint8_t> bytes, const std::string& host) {
   const X509Ptr certificate = decode(bytes);
-  if (!certificate || host.empty()) return false;
+  return certificate && certificate_matches_host(certificate.get(), host);
+}
+
+bool certificate_matches_host(X509* certificate, const std::string& host) {
+  if (host.empty()) return false;
   std::array<std::uint8_t, 16> address{};
   const bool literal = inet_pton(AF_INET, host.c_str(), address.data()) == 1 ||
                        inet_pton(AF_INET6, host.c_str(), address.data()) == 1;
-  const int verdict = literal ? X509_check_ip_asc(certificate.get(), host.c_str(), 0)
-                              : X509_check_host(certificate.get(), host.data(), host.size(),
+  const int verdict = literal ? X509_check_ip_asc(certificate, host.c_str(), 0)
+                              : X509_check_host(certificate, host.data(), host.size(),
                                                 X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS, nullptr);
   ERR_clear_error();
   return verdict == 1;
+}
+
+std::span<const std::uint8_t> public_key_info_of(std::span<const std::uint8_t> bytes) {
+  const bool bounded = !bytes.empty() && bytes.size() <= kCertificateBytesMax;
+  if (!bounded || !has_certificate_shape(bytes)) return {};
+  auto certificate = enter_whole(bytes, der::kSequence);
+  auto tbs = certificate ? certificate->enter(der::kSequence) : std::nullopt;
+  if (!tbs) return {};
+  tbs->skip_if(der::context(0));
+  constexpr int kBeforeTheKey = 5;  // serial number, signature, issuer, validity, subject
+  for (int i = 0; i < kBeforeTheKey; ++i) tbs->skip();
+  const auto spki = tbs->take(der::kSequence);
+  return spki ? spki->whole : std::span<const std::uint8_t>();
 }
 
 }  // namespace carnet::inventory

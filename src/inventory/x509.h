@@ -4,6 +4,8 @@
 // SubjectPublicKeyInfo are read by their OIDs and never through EVP_PKEY. Pure functions,
 // thread-safe. Bounds: 256 KiB a certificate, 500 alternative names, 1 KiB a text.
 
+#include <openssl/types.h>
+
 #include <cstdint>
 #include <span>
 #include <string>
@@ -24,5 +26,10 @@ namespace carnet::inventory {
 // what is not a certificate.
 [[nodiscard]] bool certificate_matches_host(std::span<const std::uint8_t> der,
                                             const std::string& host);
+// The same for who has it decoded already, which is what takes the time.
+[[nodiscard]] bool certificate_matches_host(X509* certificate, const std::string& host);
+
+// The SubjectPublicKeyInfo, as it stands in `der`; empty if that is not a certificate.
+[[nodiscard]] std::span<const std::uint8_t> public_key_info_of(std::span<const std::uint8_t> der);
 
 }  // namespace carnet::inventory

@@ -158,12 +158,12 @@ class GuardedDialer final : public Dialer {
                 const OwnListeners* own)
       : resolver_(resolver), policy_(policy), clock_(clock), own_(own) {}
 
-  Task<Result<std::vector<IpAddress>>> resolve_checked(const std::string& host,
-                                                       SteadyTime deadline) override {
-    auto addresses = co_await resolver_.resolve(host, deadline);
-    if (!addresses) co_return addresses;
+  Task<Result<ResolvedName>> resolve_checked(const std::string& host,
+                                             SteadyTime deadline) override {
+    auto found = co_await resolver_.resolve(host, deadline);
+    if (!found) co_return found;
     const bool metadata = AddressPolicy::is_metadata_name(host);
-    for (const IpAddress& address : *addresses) {
+    for (const IpAddress& address : found->addresses) {
       CARNET_CO_TRY_VOID(check(address, host));
       if (metadata && !policy_.explicitly_allowed(address)) {
         co_return make_error(ErrorCode::kTargetNotAuthorized,
@@ -172,7 +172,8 @@ class GuardedDialer final : public Dialer {
                                  "scanned; the operator of this server can allow its address.");
       }
     }
-    co_return dial_order(std::move(*addresses));
+    found->addresses = dial_order(std::move(found->addresses));
+    co_return found;
   }
 
   Task<Result<std::unique_ptr<Connection>>> dial(IpAddress address, std::uint16_t port,

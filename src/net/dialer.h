@@ -35,13 +35,22 @@ class Connection {
   virtual void close() = 0;  // at once; destruction closes too
 };
 
+// What a name leads to.
+struct ResolvedName {
+  std::vector<IpAddress> addresses;  // each once; never empty in an answer
+  // The names that it is an alias of (CNAME), one of the other, the last being the one that has the
+  // addresses. As the name server wrote them, but in lower case and without control characters; at
+  // most 16.
+  std::vector<std::string> aliases;
+};
+
 class Resolver {
  public:
   virtual ~Resolver() = default;
   // Every address of a name, or the address itself for a literal; public_detail says "no such
   // name", "no address" …
-  [[nodiscard]] virtual Task<Result<std::vector<IpAddress>>> resolve(const std::string& host,
-                                                                     SteadyTime deadline) = 0;
+  [[nodiscard]] virtual Task<Result<ResolvedName>> resolve(const std::string& host,
+                                                           SteadyTime deadline) = 0;
 };
 
 struct NameServer {
@@ -110,8 +119,8 @@ class Dialer {
   virtual ~Dialer() = default;
   // Resolves once; the addresses, every one of which passed the policy, in the order in which they
   // are to be tried (dial_order). kTargetNotAuthorized if one does not pass.
-  [[nodiscard]] virtual Task<Result<std::vector<IpAddress>>> resolve_checked(
-      const std::string& host, SteadyTime deadline) = 0;
+  [[nodiscard]] virtual Task<Result<ResolvedName>> resolve_checked(const std::string& host,
+                                                                   SteadyTime deadline) = 0;
   // Connects to an address that is checked again. kUnavailable with "connection refused", "timed
   // out after 3 s", …
   [[nodiscard]] virtual Task<Result<std::unique_ptr<Connection>>> dial(IpAddress address,

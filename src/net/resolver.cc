@@ -18,16 +18,18 @@
 #include <thread>
 
 #include "base/check.h"
+#include "base/text.h"
 #include "net/dialer.h"
 
 namespace carnet::net {
 namespace {
 
 namespace asio = boost::asio;
-using Addresses = std::vector<IpAddress>;
 
 constexpr std::size_t kPendingMax = 4096;
 constexpr std::size_t kAddressesMax = 64;
+constexpr std::size_t kAliasesMax = 16;
+constexpr std::size_t kAliasBytesMax = 255;  // RFC 1035 section 2.3.4
 // Each further try waits twice as long: seven seconds in all, less than the eight that reaching a
 // target may take, so that what one address family answered is not lost to the other's silence.
 constexpr int kTryMs = 1000;
@@ -37,15 +39,42 @@ constexpr int kTries = 3;
 struct Query {
   std::string host;
   SteadyTime deadline;
-  std::function<void(Result<Addresses>)> done;  // empty once called
-  bool finished = false;                        // c-ares no longer points at it
+  std::function<void(Result<ResolvedName>)> done;  // empty once called
+  bool finished = false;                           // c-ares no longer points at it
 };
 
 tl::unexpected<Error> unavailable(std::string detail, std::string internal = {}) {
   return make_error(ErrorCode::kUnavailable, std::move(detail), std::move(internal));
 }
 
-Result<Addresses> to_result(int status, const ares_addrinfo* info) {
+// A name server may write anything into a name.
+std::string readable(const char* name) {
+  std::string out = to_lower_ascii(name == nullptr ? "" : name).substr(0, kAliasBytesMax);
+  std::replace_if(out.begin(), out.end(), [](char c) { return c <= ' ' || c > '~'; }, '?');
+  return out;
+}
+
+// From name to name, as far as the answer tells; the answers of both families tell it twice.
+std::vector<std::string> alias_chain(const std::string& host, const ares_addrinfo_cname* cnames) {
+  std::vector<std::string> chain{to_lower_ascii(host)};
+  bool longer = true;
+  while (longer && chain.size() <= kAliasesMax) {
+    longer = false;
+    for (const ares_addrinfo_cname* row = cnames; row != nullptr; row = row->next) {
+      if (readable(row->alias) != chain.back()) continue;
+      std::string next = readable(row->name);
+      const bool known = std::find(chain.begin(), chain.end(), next) != chain.end();
+      if (next.empty() || known) continue;
+      chain.push_back(std::move(next));
+      longer = true;
+      break;
+    }
+  }
+  chain.erase(chain.begin());
+  return chain;
+}
+
+Result<ResolvedName> to_result(int status, const ares_addrinfo* info, const std::string& host) {
   switch (status) {
     case ARES_SUCCESS:
       break;
@@ -66,9 +95,10 @@ Result<Addresses> to_result(int status, const ares_addrinfo* info) {
     default:
       return unavailable("the name could not be resolved", ares_strerror(status));
   }
-  Addresses out;
+  ResolvedName out;
+  auto& addresses = out.addresses;
   for (const ares_addrinfo_node* node = info->nodes; node != nullptr; node = node->ai_next) {
-    if (out.size() == kAddressesMax) break;
+    if (addresses.size() == kAddressesMax) break;
     IpAddress address = *IpAddress::parse("0.0.0.0");
     if (node->ai_family == AF_INET) {
       sockaddr_in v4{};
@@ -81,9 +111,11 @@ Result<Addresses> to_result(int status, const ares_addrinfo* info) {
     } else {
       continue;
     }
-    if (std::find(out.begin(), out.end(), address) == out.end()) out.push_back(address);
+    const bool known = std::find(addresses.begin(), addresses.end(), address) != addresses.end();
+    if (!known) addresses.push_back(address);
   }
-  if (out.empty()) return unavailable("the name has no address");
+  if (addresses.empty()) return unavailable("the name has no address");
+  out.aliases = alias_chain(host, info->cnames);
   return out;
 }
 
@@ -109,14 +141,14 @@ class AresResolver final : public Resolver {
     ares_library_cleanup();
   }
 
-  Task<Result<Addresses>> resolve(const std::string& host, SteadyTime deadline) override {
-    if (const auto literal = IpAddress::parse(host)) co_return Addresses{*literal};
+  Task<Result<ResolvedName>> resolve(const std::string& host, SteadyTime deadline) override {
+    if (const auto literal = IpAddress::parse(host)) co_return ResolvedName{{*literal}, {}};
     auto initiate = [this, host, deadline](auto handler) {
       const auto executor = asio::get_associated_executor(handler);
       auto work = asio::prefer(executor, asio::execution::outstanding_work.tracked);
       // std::function copies, the handler only moves.
       auto shared = std::make_shared<decltype(handler)>(std::move(handler));
-      enqueue(host, deadline, [work, shared](Result<Addresses> result) {
+      enqueue(host, deadline, [work, shared](Result<ResolvedName> result) {
         auto deliver = [shared, result = std::move(result)]() mutable {
           std::move (*shared)(std::move(result));
         };
@@ -124,15 +156,15 @@ class AresResolver final : public Resolver {
       });
     };
     auto token = asio::use_awaitable_t<>();
-    Result<Addresses> result =
-        co_await asio::async_initiate<asio::use_awaitable_t<>, void(Result<Addresses>)>(
+    Result<ResolvedName> result =
+        co_await asio::async_initiate<asio::use_awaitable_t<>, void(Result<ResolvedName>)>(
             std::move(initiate), token);
     co_return result;
   }
 
  private:
   void enqueue(const std::string& host, SteadyTime deadline,
-               std::function<void(Result<Addresses>)> done) {
+               std::function<void(Result<ResolvedName>)> done) {
     {
       const std::lock_guard lock(mutex_);
       if (!stopping_ && incoming_.size() + active_count_ < kPendingMax) {
@@ -159,7 +191,7 @@ class AresResolver final : public Resolver {
                                                                              ares_freeaddrinfo(p);
                                                                          });
     auto* query = static_cast<Query*>(arg);
-    if (query->done) std::exchange(query->done, nullptr)(to_result(status, info));
+    if (query->done) std::exchange(query->done, nullptr)(to_result(status, info, query->host));
     query->finished = true;
   }
 

@@ -1,15 +1,24 @@
 #include "probe/endpoint_probe.h"
 
+#include <algorithm>
 #include <memory>
 
 #include "probe/jwks_probe.h"
+#include "probe/other_addresses.h"
 #include "probe/ssh_probe.h"
 #include "probe/starttls_preamble.h"
 
 namespace carnet::probe {
 namespace {
 
-constexpr auto kServerFirstWait = std::chrono::milliseconds(300);
+using inventory::Endpoint;
+
+// How long a server may take to speak first: a few round trips, and its own time to start a
+// process. Not more, as nothing is lost by going on: who greets later is heard all the same, as the
+// first ClientHello goes out on the connection that is listened on.
+constexpr auto kServerFirstLeast = std::chrono::milliseconds(100);
+constexpr auto kServerFirstMost = std::chrono::milliseconds(300);
+constexpr int kServerFirstRoundTrips = 4;
 // For a protocol that is only guessed at.
 constexpr auto kGuessPatience = std::chrono::milliseconds(1000);
 
@@ -56,16 +65,13 @@ Task<inventory::Endpoint> EndpointProbe::probe() {
   co_return std::move(out_);
 }
 
-// A name of several addresses was looked at on one: which, and why not those before it.
+// The addresses that were tried before the one that answered.
 void EndpointProbe::note_passed_over() {
-  if (wire_.passed_over().empty()) return;
-  std::string all;
-  for (const std::string& one : wire_.passed_over()) all += (all.empty() ? "" : ", ") + one;
-  inventory::Finding finding{"address_unreachable", "medium",
-                             "The name also leads to " + all +
-                                 "; what is reported is the answer of " + out_.address + "."};
-  if (out_.tls) out_.tls->findings.push_back(finding);
-  if (out_.ssh) out_.ssh->findings.push_back(std::move(finding));
+  for (const Wire::PassedOver& one : wire_.passed_over()) {
+    Endpoint unreached;
+    unreached.unreached_reason = one.reason;
+    out_.other_addresses.push_back(compare_address(out_, one.address, unreached));
+  }
 }
 
 Task<void> EndpointProbe::look() {
@@ -119,7 +125,10 @@ Task<void> EndpointProbe::find_out() {
 
 Task<void> EndpointProbe::find_out_by_listening() {
   const auto heard = std::make_shared<Bytes>();
-  const Greeting greeting = co_await listen_first(wire_, kServerFirstWait, heard);
+  const auto round_trips = std::chrono::duration_cast<std::chrono::milliseconds>(
+      wire_.connect_took() * kServerFirstRoundTrips);
+  const auto wait = std::clamp(round_trips, kServerFirstLeast, kServerFirstMost);
+  const Greeting greeting = co_await listen_first(wire_, wait, heard);
   if (co_await try_greeting(greeting)) co_return;
   if (greeting.kind == Greeting::Kind::kUnknown) co_return;
   // The first of its connections is the one that was listened on, so what came there late is heard.

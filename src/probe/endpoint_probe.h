@@ -6,7 +6,8 @@
 // - a kind that was asked for: just that; "tls" on a port whose protocol upgrades means its
 // upgrade;
 // - a port with a service of its own: that service first ("port");
-// - otherwise the server's first words within 300 ms ("greeting"), then TLS, then, for servers that
+// - otherwise the server's first words within four round trips, 100 to 300 ms ("greeting"), then
+// TLS, then, for servers that
 //   wait for their client, PostgreSQL, LDAP and XMPP ("answer").
 
 #include <chrono>

@@ -13,6 +13,7 @@
 
 #include "base/check.h"
 #include "probe/endpoint_probe.h"
+#include "probe/other_addresses.h"
 #include "probe/prove.h"
 #include "probe/schedule.h"
 #include "probe/tls_probe.h"
@@ -122,18 +123,42 @@ class IdlePlace {
 
 std::string endpoint_id(std::size_t index) { return "ep_" + std::to_string(index + 1); }
 
-Task<void> probe_one(Run& run, Schedule::Job job) {
-  const RunningJob running(run, job.addresses.front());
+// One endpoint at the first of these addresses that answers; nullopt once the run is cancelled.
+Task<std::optional<Endpoint>> look_at(Run& run, std::size_t index, EndpointProbe::Start start) {
   // Other scans of this address are let finish; that is not the target's own time.
   constexpr auto kPatience = std::chrono::hours(24);
-  std::string key = job.addresses.front().to_string();
+  std::string key = start.addresses.front().to_string();
   auto slot = co_await run.endpoints_per_address->acquire(std::move(key), kPatience);
-  if (!slot || run.cancelled) co_return;
-  EndpointProbe probe(run.services, run.tools, run.profile, run.endpoints[job.index],
-                      {endpoint_id(job.index), std::move(job.addresses), job.resolving});
-  Endpoint endpoint = co_await probe.probe();
-  trim(endpoint);
-  if (!run.cancelled) run.sink(std::move(endpoint));
+  if (!slot || run.cancelled) co_return std::nullopt;
+  EndpointProbe probe(run.services, run.tools, run.profile, run.endpoints[index], std::move(start));
+  auto endpoint = co_await probe.probe();
+  co_return endpoint;
+}
+
+// The name's other addresses, one after the other and each with the target's time for itself.
+Task<void> look_at_others(Run& run, const Schedule::Job& job, Endpoint& reported) {
+  for (const net::IpAddress& address : addresses_to_compare(job.addresses, reported, run.profile)) {
+    EndpointProbe::Start start{reported.id, {address}, {}};
+    const auto other = co_await look_at(run, job.index, std::move(start));
+    if (!other) co_return;
+    reported.other_addresses.push_back(compare_address(reported, address, *other));
+    reported.connections += other->connections;
+    reported.duration_ms += other->duration_ms;
+  }
+  note_other_addresses(job.addresses, reported);
+}
+
+Task<void> probe_one(Run& run, Schedule::Job job) {
+  const RunningJob running(run, job.addresses.front());
+  EndpointProbe::Start start{endpoint_id(job.index), job.addresses, job.resolving};
+  auto endpoint = co_await look_at(run, job.index, std::move(start));
+  if (!endpoint) co_return;
+  if (endpoint->reached && job.addresses.size() > 1) {
+    co_await look_at_others(run, job, *endpoint);
+  }
+  endpoint->aliases = std::move(job.aliases);
+  trim(*endpoint);
+  if (!run.cancelled) run.sink(std::move(*endpoint));
 }
 
 Task<void> resolve_one(Run& run, std::size_t index) {
@@ -141,11 +166,10 @@ Task<void> resolve_one(Run& run, std::size_t index) {
   const SteadyTime began = services.clock.steady_now();
   const auto budget =
       std::min(services.limits.connect + services.limits.handshake, services.limits.target);
-  auto addresses =
-      co_await services.dialer.resolve_checked(run.endpoints[index].host, began + budget);
+  auto found = co_await services.dialer.resolve_checked(run.endpoints[index].host, began + budget);
   const auto took = services.clock.steady_now() - began;
-  if (addresses && !addresses->empty()) {
-    run.schedule.put({index, std::move(*addresses), took});
+  if (found && !found->addresses.empty()) {
+    run.schedule.put({index, std::move(found->addresses), took, std::move(found->aliases)});
     run.wake_one();
     co_return;
   }
@@ -155,8 +179,7 @@ Task<void> resolve_one(Run& run, std::size_t index) {
   endpoint.id = endpoint_id(index);
   endpoint.host = run.endpoints[index].host;
   endpoint.port = run.endpoints[index].port;
-  endpoint.unreached_reason =
-      addresses ? "the name has no address" : addresses.error().public_detail;
+  endpoint.unreached_reason = found ? "the name has no address" : found.error().public_detail;
   endpoint.duration_ms = std::chrono::duration_cast<std::chrono::milliseconds>(took).count();
   run.sink(std::move(endpoint));
 }

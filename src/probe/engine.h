@@ -1,9 +1,9 @@
 #pragma once
 // Runs the probes of one scan: many endpoints at once, bounded in all and per address, each with a
 // deadline that holds whatever the server does. A host is resolved once; its first address that
-// answers is looked at. Memory does not grow with the number of endpoints
-// beyond what the sink keeps. The engine may run several scans at once on several executors; it
-// owns nothing but its limits.
+// answers is reported, and compared with others (other_addresses.h). Memory does not grow with the
+// number of endpoints beyond what the sink keeps. The engine may run several scans at once on
+// several executors; it owns nothing but its limits.
 
 #include <atomic>
 #include <chrono>

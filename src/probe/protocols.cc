@@ -25,8 +25,10 @@ constexpr std::array<ProtocolRow, 12> kRows{{
     {Protocol::kMysql, "mysql", "MySQL", {3306, 0}, {0, 0}, false},
 }};
 
-// Of those without a row above: HTTPS, DNS over TLS, telnets, ircs, SIPS, HTTPS again.
-constexpr std::array<std::uint16_t, 6> kOtherTlsPorts{443, 853, 992, 994, 5061, 8443};
+// Of those without a row above: HTTPS, DNS over TLS, telnets, ircs, RADIUS over TLS, SIPS, AMQPS,
+// WS-Management, syslog, IRC, HTTPS again, MQTT.
+constexpr std::array<std::uint16_t, 12> kOtherTlsPorts{443,  853,  992,  994,  2083, 5061,
+                                                       5671, 5986, 6514, 6697, 8443, 8883};
 
 bool has(const std::array<std::uint16_t, 2>& ports, std::uint16_t port) {
   return port != 0 && std::find(ports.begin(), ports.end(), port) != ports.end();

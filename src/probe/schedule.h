@@ -8,6 +8,7 @@
 #include <deque>
 #include <map>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "net/ip.h"
@@ -20,6 +21,7 @@ class Schedule {
     std::size_t index = 0;                            // in the plan
     std::vector<net::IpAddress> addresses;            // in the order to be tried; not empty
     std::chrono::steady_clock::duration resolving{};  // what resolving took
+    std::vector<std::string> aliases{};               // of the name
   };
 
   // `per_address` of one address at once, at least 1.

@@ -20,6 +20,7 @@ struct Session {
   Channel channel;
   SshReader reader;
   SshKexInit server;
+  Bytes room = Bytes(8 * 1024);  // what one read brings
 };
 
 tl::unexpected<Error> broken(std::string why) {
@@ -27,15 +28,14 @@ tl::unexpected<Error> broken(std::string why) {
 }
 
 Task<Result<Bytes>> read_packet(Session& session) {
-  Bytes buffer(16 * 1024);
   while (true) {
     if (auto packet = session.reader.next_packet()) co_return std::move(*packet);
     if (session.reader.failed()) co_return broken(session.reader.failure());
     const auto got =
-        co_await session.channel.connection->read_some(buffer, session.channel.deadline);
+        co_await session.channel.connection->read_some(session.room, session.channel.deadline);
     if (!got) co_return tl::unexpected(got.error());
     if (*got == 0) co_return broken("the server closed the connection");
-    session.reader.feed(std::span<const std::uint8_t>(buffer).first(*got));
+    session.reader.feed(std::span<const std::uint8_t>(session.room).first(*got));
   }
 }
 

@@ -68,9 +68,9 @@ Task<HelloAnswer> ask(Wire& wire, HelloSpec spec) {
   const auto sent = co_await connection.write_all(hello, channel->deadline);
   if (!sent) co_return failed_io(sent.error());
   TlsServerParser parser(key_exchange_form, wire.services().limits.answer_bytes_max);
-  Bytes buffer(16 * 1024);
+  Wire::ReadRoom room(wire);
   while (parser.state() == TlsServerParser::State::kNeedMore) {
-    const auto got = co_await connection.read_some(buffer, channel->deadline);
+    const auto got = co_await connection.read_some(room.all(), channel->deadline);
     // A ServerHello already answers the question, even if the rest of the flight is missing.
     if (!got && parser.server_hello()) break;
     if (!got) co_return failed_io(got.error());
@@ -81,7 +81,7 @@ Task<HelloAnswer> ask(Wire& wire, HelloSpec spec) {
       out.detail = "the server closed the connection without an answer";
       co_return out;
     }
-    parser.feed(std::span<const std::uint8_t>(buffer).first(*got));
+    parser.feed(room.first(*got));
   }
   connection.close();
   co_return answer_of(parser);

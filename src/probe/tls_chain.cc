@@ -49,17 +49,17 @@ bool any_authority() {
   return !ignored && entries != std::filesystem::directory_iterator();
 }
 
-// X509_V_OK or OpenSSL's reason, the dates left aside: they are findings of their own.
-int verify(const std::vector<Bytes>& chain, X509_STORE* store) {
+// X509_V_OK or OpenSSL's reason, the dates left aside: they are findings of their own. `leaf` is
+// the chain's first, null if OpenSSL cannot read it.
+int verify(X509* leaf, const std::vector<Bytes>& chain, X509_STORE* store) {
+  if (leaf == nullptr) return X509_V_ERR_UNSPECIFIED;
   const StackPtr others(sk_X509_new_null());
-  const X509Ptr leaf = decode(chain.front());
-  if (!leaf) return X509_V_ERR_UNSPECIFIED;
   for (std::size_t i = 1; i < chain.size(); ++i) {
     if (X509Ptr other = decode(chain[i])) sk_X509_push(others.get(), other.release());
   }
   const StoreContextPtr context(X509_STORE_CTX_new());
   CARNET_CHECK(context != nullptr);
-  if (X509_STORE_CTX_init(context.get(), store, leaf.get(), others.get()) != 1) {
+  if (X509_STORE_CTX_init(context.get(), store, leaf, others.get()) != 1) {
     return X509_V_ERR_UNSPECIFIED;
   }
   X509_STORE_CTX_set_flags(context.get(), X509_V_FLAG_NO_CHECK_TIME);
@@ -87,8 +87,8 @@ class ChainJudge {
     }
   }
 
-  void host(const Bytes& leaf) {
-    if (inventory::certificate_matches_host(leaf, context_.host)) return;
+  void host(X509* leaf) {
+    if (leaf != nullptr && inventory::certificate_matches_host(leaf, context_.host)) return;
     add("certificate_name_mismatch", "medium",
         "The certificate does not name " + context_.host + ".");
   }
@@ -103,8 +103,8 @@ class ChainJudge {
     }
   }
 
-  void trust(const std::vector<Bytes>& chain) {
-    const int verdict = verify(chain, context_.trust.get());
+  void trust(X509* leaf, const std::vector<Bytes>& chain) {
+    const int verdict = verify(leaf, chain, context_.trust.get());
     switch (verdict) {
       case X509_V_OK:
         return;
@@ -147,19 +147,14 @@ class ChainJudge {
 
 TrustStore::TrustStore() : store_(X509_STORE_new()), has_authorities_(any_authority()) {
   CARNET_CHECK(store_ != nullptr);
-  X509_STORE_set_default_paths(store_.get());
+  // Not X509_STORE_set_default_paths: its third way, OSSL_STORE, reads the whole directory anew for
+  // every issuer that is not there.
+  X509_LOOKUP* file = X509_STORE_add_lookup(store_.get(), X509_LOOKUP_file());
+  X509_LOOKUP* directory = X509_STORE_add_lookup(store_.get(), X509_LOOKUP_hash_dir());
+  CARNET_CHECK(file != nullptr && directory != nullptr);
+  X509_LOOKUP_load_file(file, nullptr, X509_FILETYPE_DEFAULT);
+  X509_LOOKUP_add_dir(directory, nullptr, X509_FILETYPE_DEFAULT);
   ERR_clear_error();
-}
-
-Bytes public_key_info(const Bytes& certificate) {
-  const X509Ptr decoded = decode(certificate);
-  unsigned char* raw = nullptr;
-  const int size = decoded ? i2d_X509_PUBKEY(X509_get_X509_PUBKEY(decoded.get()), &raw) : 0;
-  Bytes out;
-  if (size > 0) out.assign(raw, raw + size);
-  OPENSSL_free(raw);
-  ERR_clear_error();
-  return out;
 }
 
 void judge_chain(const std::vector<Bytes>& chain, int number, const ChainContext& context,
@@ -179,9 +174,10 @@ void judge_chain(const std::vector<Bytes>& chain, int number, const ChainContext
     certificates.push_back(std::move(*parsed));
   }
   if (chain.empty() || certificates.empty()) return;
-  judge.host(chain.front());
+  const X509Ptr leaf = decode(chain.front());
+  judge.host(leaf.get());
   judge.order(certificates);
-  judge.trust(chain);
+  judge.trust(leaf.get(), chain);
   std::move(certificates.begin(), certificates.end(), std::back_inserter(out.certificates));
 }
 

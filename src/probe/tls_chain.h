@@ -14,8 +14,9 @@
 
 namespace carnet::probe {
 
-// The system's certificate authorities (OpenSSL's default directory; SSL_CERT_FILE and SSL_CERT_DIR
-// are honoured).
+// The system's certificate authorities (OpenSSL's default file and directory; SSL_CERT_FILE and
+// SSL_CERT_DIR are honoured). The file is read once; an authority of the directory is read when a
+// chain first asks for it by its hash, so one that is added later counts from then on.
 class TrustStore {
  public:
   TrustStore();
@@ -29,9 +30,6 @@ class TrustStore {
   std::unique_ptr<X509_STORE, Free> store_;
   bool has_authorities_ = false;
 };
-
-// The SubjectPublicKeyInfo of a certificate, DER; empty if it cannot be read.
-[[nodiscard]] Bytes public_key_info(const Bytes& certificate);
 
 struct ChainContext {
   const std::string& host;  // what the certificate should be for

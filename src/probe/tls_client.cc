@@ -5,8 +5,8 @@
 #include "base/check.h"
 #include "crypto/hash.h"
 #include "inventory/registry.h"
+#include "inventory/x509.h"
 #include "probe/tls_ask.h"
-#include "probe/tls_chain.h"
 
 namespace carnet::probe {
 namespace {
@@ -297,7 +297,7 @@ void TlsClient::take_message(const HandshakeMessage& message) {
 
 bool TlsClient::check_signature() {
   const FlightFacts& flight = flight_.facts();
-  const Bytes key = public_key_info(flight.chain.front());
+  const auto key = inventory::public_key_info_of(flight.chain.front());
   // A certificate that cannot be read is a finding of its own; there is then nothing to check with.
   if (key.empty()) return true;
   const Bytes content = crypto::server_certificate_verify_content(transcript_->digest());

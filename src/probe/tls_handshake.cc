@@ -147,7 +147,7 @@ class Handshake {
 
   Task<void> converse(Channel& channel) {
     net::Connection& connection = *channel.connection;
-    Bytes buffer(16 * 1024);
+    Wire::ReadRoom room(wire_);
     while (client_.state() == TlsClient::State::kNeedMore) {
       const Bytes output = client_.take_output();
       if (!output.empty()) {
@@ -157,7 +157,7 @@ class Handshake {
           co_return;
         }
       }
-      const auto got = co_await connection.read_some(buffer, channel.deadline);
+      const auto got = co_await connection.read_some(room.all(), channel.deadline);
       if (!got) {
         broke_off(got.error());
         co_return;
@@ -169,7 +169,7 @@ class Handshake {
         co_return;
       }
       if (out_.first_answer.count() == 0) out_.first_answer = elapsed();
-      client_.feed(std::span<const std::uint8_t>(buffer).first(*got));
+      client_.feed(room.first(*got));
     }
   }
 
@@ -198,11 +198,11 @@ class Handshake {
                                                        elapsed(), kTicketsLeast, kTicketsMost)
                                                  : std::chrono::nanoseconds(kRequestMost);
     const SteadyTime until = std::min(channel.deadline, now + patience);
-    Bytes buffer(4 * 1024);
+    Wire::ReadRoom room(wire_);
     while (!client_.tail_ended() && !heard_enough()) {
-      const auto got = co_await channel.connection->read_some(buffer, until);
+      const auto got = co_await channel.connection->read_some(room.all(), until);
       if (!got || *got == 0) co_return;
-      client_.feed(std::span<const std::uint8_t>(buffer).first(*got));
+      client_.feed(room.first(*got));
     }
   }
 
@@ -242,8 +242,8 @@ const std::vector<std::uint16_t>& completable_suites() {
 
 std::vector<std::string> protocols_for(const Wire& wire) {
   // Ports whose servers may refuse a client that asks for HTTP.
-  constexpr std::array<std::uint16_t, 16> kOther{465, 563, 636,  853,  989,  990,  992,  993,
-                                                 994, 995, 5061, 5223, 5671, 6697, 8883, 6514};
+  constexpr std::array<std::uint16_t, 17> kOther{465, 563,  636,  853,  989,  990,  992,  993, 994,
+                                                 995, 2083, 5061, 5223, 5671, 6697, 8883, 6514};
   if (wire.has_preamble()) return {};
   if (std::find(kOther.begin(), kOther.end(), wire.port()) != kOther.end()) return {};
   return {"h2", "http/1.1"};

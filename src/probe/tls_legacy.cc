@@ -62,24 +62,45 @@ std::optional<SuiteClass> class_of(const TlsSuite& suite) {
   return SuiteClass::kObsolete;
 }
 
+// Every suite that can be tested, in the order of the classes; which of them are for TLS 1.2 only.
+// Sorted out once: a probe asks for them a dozen times.
+struct ClassedSuite {
+  std::uint16_t codepoint;
+  SuiteClass of;
+  bool before_tls12;  // RFC 5246 section 1.2: neither AEAD nor SHA-2 before TLS 1.2
+};
+const std::vector<ClassedSuite>& classed_suites() {
+  static const std::vector<ClassedSuite> kSuites = [] {
+    std::vector<ClassedSuite> all;
+    for (const SuiteClass one : kClasses) {
+      for (const TlsSuite& suite : inventory::builtin_registry().tls_suites()) {
+        if (class_of(suite) != one) continue;
+        const bool newer =
+            suite.mac == "AEAD" || suite.mac.starts_with("SHA2") || suite.mac.starts_with("SHA3");
+        all.push_back({suite.codepoint, one, !newer});
+      }
+    }
+    return all;
+  }();
+  return kSuites;
+}
+
 std::optional<SuiteClass> class_of_suite(std::uint16_t codepoint) {
-  const TlsSuite* suite = inventory::find_tls_suite(codepoint);
-  return suite != nullptr ? class_of(*suite) : std::nullopt;
+  static const std::map<std::uint16_t, SuiteClass> kClassOf = [] {
+    std::map<std::uint16_t, SuiteClass> all;
+    for (const ClassedSuite& suite : classed_suites()) all.emplace(suite.codepoint, suite.of);
+    return all;
+  }();
+  const auto found = kClassOf.find(codepoint);
+  return found == kClassOf.end() ? std::nullopt : std::optional(found->second);
 }
 
 // Suites of one class, or of all in the order of the classes.
 std::vector<std::uint16_t> suites_of(std::optional<SuiteClass> wanted, bool tls12) {
   std::vector<std::uint16_t> out;
-  for (const SuiteClass one : kClasses) {
-    if (wanted && *wanted != one) continue;
-    for (const TlsSuite& suite : inventory::builtin_registry().tls_suites()) {
-      if (class_of(suite) != one) continue;
-      if (!tls12 &&
-          (suite.mac == "AEAD" || suite.mac.starts_with("SHA2") || suite.mac.starts_with("SHA3"))) {
-        continue;  // RFC 5246 section 1.2: not before TLS 1.2
-      }
-      out.push_back(suite.codepoint);
-    }
+  for (const ClassedSuite& suite : classed_suites()) {
+    if (wanted && *wanted != suite.of) continue;
+    if (tls12 || suite.before_tls12) out.push_back(suite.codepoint);
   }
   return out;
 }

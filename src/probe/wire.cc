@@ -13,8 +13,18 @@ namespace {
 namespace asio = boost::asio;
 
 constexpr std::size_t kAddressesTriedMax = 4;
+constexpr std::size_t kReadBytes = 8 * 1024;
 
 }  // namespace
+
+Wire::ReadRoom::ReadRoom(Wire& wire) : wire_(wire) {
+  if (wire.read_rooms_.empty()) {
+    bytes_.resize(kReadBytes);
+    return;
+  }
+  bytes_ = std::move(wire.read_rooms_.back());
+  wire.read_rooms_.pop_back();
+}
 
 std::string Wire::server_name() const {
   return net::IpAddress::parse(host_) ? std::string() : host_;  // RFC 6066: no addresses in SNI
@@ -46,11 +56,12 @@ Task<Result<Channel>> Wire::dial(net::IpAddress address) {
   }
   channel.host_slot = std::move(*host_slot);
   channel.slot = std::move(*slot);
-  const SteadyTime connect_by =
-      std::min(clock.steady_now() + services_.limits.connect, target_deadline_);
+  const SteadyTime began = clock.steady_now();
+  const SteadyTime connect_by = std::min(began + services_.limits.connect, target_deadline_);
   auto connection = co_await services_.dialer.dial(address, port_, connect_by);
   if (!connection) co_return tl::unexpected(std::move(connection).error());
   ++connections_;
+  connect_took_ = clock.steady_now() - began;
   channel.connection = std::move(*connection);
   channel.deadline = std::min(clock.steady_now() + services_.limits.handshake, target_deadline_);
   co_return channel;
@@ -63,7 +74,7 @@ Task<Result<void>> Wire::reach() {
         target_deadline_);
     auto found = co_await services_.dialer.resolve_checked(host_, resolve_by);
     if (!found) co_return tl::unexpected(std::move(found).error());
-    addresses_ = std::move(*found);
+    addresses_ = std::move(found->addresses);
   }
   if (addresses_.empty()) co_return make_error(ErrorCode::kUnavailable, "the name has no address");
   if (addresses_.size() > kAddressesTriedMax) addresses_.resize(kAddressesTriedMax);
@@ -75,13 +86,15 @@ Task<Result<void>> Wire::reach() {
       first_ = std::move(*channel);
       co_return Result<void>();
     }
-    passed_over_.push_back(address.to_string() + " (" + channel.error().public_detail + ")");
+    passed_over_.push_back({address, channel.error().public_detail});
     if (!first_error) first_error = std::move(channel).error();
     if (out_of_time()) break;
   }
   if (passed_over_.size() < 2) co_return tl::unexpected(std::move(*first_error));
   std::string all;
-  for (const std::string& one : passed_over_) all += (all.empty() ? "" : ", ") + one;
+  for (const PassedOver& one : passed_over_) {
+    all += (all.empty() ? "" : ", ") + one.address.to_string() + " (" + one.reason + ")";
+  }
   co_return make_error(first_error->code, "none of its addresses answered: " + all);
 }
 

@@ -3,11 +3,14 @@
 // Created by the engine for one endpoint and used by its coroutines on one strand; not thread-safe.
 
 #include <boost/asio/any_io_executor.hpp>
+#include <chrono>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "base/clock.h"
+#include "base/encoding.h"
 #include "base/random.h"
 #include "base/task.h"
 #include "net/dialer.h"
@@ -48,6 +51,24 @@ class Preamble {
 
 class Wire {
  public:
+  // Room for what one read brings. It goes back to the wire that lent it, which keeps it for the
+  // next connection: clearing and freeing it would cost as much as the parsing.
+  class ReadRoom {
+   public:
+    explicit ReadRoom(Wire& wire);
+    ReadRoom(const ReadRoom&) = delete;
+    ReadRoom& operator=(const ReadRoom&) = delete;
+    ~ReadRoom() { wire_.read_rooms_.push_back(std::move(bytes_)); }
+    [[nodiscard]] std::span<std::uint8_t> all() { return bytes_; }
+    [[nodiscard]] std::span<const std::uint8_t> first(std::size_t count) const {
+      return std::span(bytes_).first(count);
+    }
+
+   private:
+    Wire& wire_;
+    Bytes bytes_;
+  };
+
   Wire(const Services& services, std::string host, std::uint16_t port, SteadyTime target_deadline)
       : services_(services),
         host_(std::move(host)),
@@ -76,8 +97,14 @@ class Wire {
   [[nodiscard]] std::uint16_t port() const { return port_; }
   [[nodiscard]] std::string server_name() const;  // for SNI: "" for an address
   [[nodiscard]] const net::IpAddress& address() const { return address_; }
+  // What the last connect took, which is about one round trip.
+  [[nodiscard]] std::chrono::steady_clock::duration connect_took() const { return connect_took_; }
   // The addresses that reach() tried in vain before, with the reason of each.
-  [[nodiscard]] const std::vector<std::string>& passed_over() const { return passed_over_; }
+  struct PassedOver {
+    net::IpAddress address;
+    std::string reason;
+  };
+  [[nodiscard]] const std::vector<PassedOver>& passed_over() const { return passed_over_; }
   [[nodiscard]] int connections() const { return connections_; }
   [[nodiscard]] bool out_of_time() const {
     return services_.clock.steady_now() >= target_deadline_;
@@ -92,11 +119,13 @@ class Wire {
   std::uint16_t port_;
   SteadyTime target_deadline_;
   std::vector<net::IpAddress> addresses_;
-  std::vector<std::string> passed_over_;
+  std::vector<PassedOver> passed_over_;
   net::IpAddress address_;
   std::optional<Channel> first_;
   Preamble* preamble_ = nullptr;
   int connections_ = 0;
+  std::chrono::steady_clock::duration connect_took_{};
+  std::vector<Bytes> read_rooms_;  // as many as there were reads at once
 };
 
 // Runs all of them at once on the awaiting executor and returns when the last is done; the first

@@ -110,6 +110,22 @@ TEST(EndpointJson, SshCertificatesAndUpgradesGoBothWays) {
   EXPECT_FALSE(endpoint_to_json(Endpoint{}).contains("starttls"));
 }
 
+TEST(EndpointJson, AliasesAndOtherAddressesGoBothWays) {
+  Endpoint endpoint;
+  endpoint.aliases = {"a.cdn.example", "b.cdn.example"};
+  endpoint.other_addresses = {{"2001:db8::1", "same", ""},
+                              {"192.0.2.2", "differs", "no group X25519MLKEM768"}};
+  const bj::object json = endpoint_to_json(endpoint);
+  EXPECT_FALSE(json.at("otherAddresses").at(0).as_object().contains("detail"));
+  EXPECT_EQ(json.at("otherAddresses").at(1).at("detail"), "no group X25519MLKEM768");
+  const auto back = endpoint_from_json(json);
+  ASSERT_TRUE(back);
+  EXPECT_EQ(endpoint_to_json(*back), json);
+  EXPECT_EQ(back->aliases, endpoint.aliases);
+  const bj::object none = endpoint_to_json(Endpoint{});
+  EXPECT_FALSE(none.contains("aliases") || none.contains("otherAddresses"));
+}
+
 TEST(EndpointJson, AMemberOfANewerWriterIsIgnored) {
   EXPECT_TRUE(read(replaced("\"port\":443", "\"port\":443,\"quic\":{}")));
 }

@@ -285,9 +285,9 @@ TEST_F(DialerTest, RefusedDeniedAndOwn) {
 // Gives what it is told, as a name server under an attacker's control would.
 class FakeResolver final : public Resolver {
  public:
-  Task<Result<std::vector<IpAddress>>> resolve(const std::string& /*host*/,
-                                               SteadyTime /*deadline*/) override {
-    co_return answers;
+  Task<Result<ResolvedName>> resolve(const std::string& /*host*/,
+                                     SteadyTime /*deadline*/) override {
+    co_return ResolvedName{answers, {}};
   }
   std::vector<IpAddress> answers;
 };
@@ -319,7 +319,7 @@ TEST_F(DialerTest, OneBadAddressSpoilsTheName) {
     return run(dialer->resolve_checked("evil.example", clock_.steady_now() + 1s));
   };
   resolver.answers = {ip("8.8.8.8"), ip("2606:4700::1")};
-  EXPECT_EQ(ask()->size(), 2u);
+  EXPECT_EQ(ask()->addresses.size(), 2u);
   resolver.answers.push_back(ip("169.254.169.254"));
   const auto refused = ask();
   ASSERT_FALSE(refused);
@@ -334,11 +334,12 @@ TEST(Resolver, LiteralsHostsFileAndManyExecutors) {
   const auto ask = [&](const std::string& host) {
     return run(resolver->resolve(host, clock.steady_now() + 5s));
   };
-  EXPECT_EQ(ask("192.0.2.1")->at(0).to_string(), "192.0.2.1");
-  EXPECT_EQ(ask("2001:db8::1")->at(0).to_string(), "2001:db8::1");
+  EXPECT_EQ(ask("192.0.2.1")->addresses.at(0).to_string(), "192.0.2.1");
+  EXPECT_EQ(ask("2001:db8::1")->addresses.at(0).to_string(), "2001:db8::1");
   const auto local = ask("localhost");  // every hosts file has it
   ASSERT_TRUE(local) << local.error().public_detail;
-  EXPECT_TRUE(local->at(0) == ip("127.0.0.1") || local->at(0) == ip("::1"));
+  const IpAddress first = local->addresses.at(0);
+  EXPECT_TRUE(first == ip("127.0.0.1") || first == ip("::1"));
   EXPECT_FALSE(ask(""));
   EXPECT_FALSE(ask(std::string(300, 'x')));
   std::vector<std::thread> threads;

@@ -20,7 +20,7 @@ using test::of_type;
 
 IpAddress ip(std::string_view text) { return *IpAddress::parse(text); }
 
-using Answer = Result<std::vector<IpAddress>>;
+using Answer = Result<ResolvedName>;
 
 class Guarded {
  public:
@@ -42,7 +42,8 @@ class Guarded {
     const Answer answer = ask(host, patience);
     if (!answer) return answer.error().public_detail;
     std::string out;
-    for (const IpAddress& address : *answer) out += (out.empty() ? "" : " ") + address.to_string();
+    for (const IpAddress& address : answer->addresses)
+      out += (out.empty() ? "" : " ") + address.to_string();
     return out;
   }
 
@@ -119,9 +120,43 @@ TEST(Dns, CnameChainsLeadToWhatIsJudged) {
   });
   Guarded guarded(server);
   EXPECT_EQ(guarded.words("good.example"), "8.8.4.4");
+  // Both families' answers tell the chain; it is told once.
+  EXPECT_EQ(guarded.ask("good.example")->aliases,
+            (std::vector<std::string>{"a.example", "b.example"}));
   const Answer bad = guarded.ask("bad.example");
   ASSERT_FALSE(bad);
   EXPECT_EQ(bad.error().code, ErrorCode::kTargetNotAuthorized);
+}
+
+TEST(Dns, AliasesAreReadInOrderWhateverTheRecordsOrder) {
+  DnsServer server([](const DnsQuestion& question) {
+    if (question.name == "plain.example") {
+      return of_type(question, {address_record("plain.example", "8.8.4.4")});
+    }
+    if (question.name == "odd.example") {
+      return of_type(question, {cname_record("odd.example", "\x1B[31m.example"),
+                                address_record("\x1B[31m.example", "8.8.4.4")});
+    }
+    std::vector<test::DnsRecord> records;
+    for (int i = 0; i < 30; ++i) {
+      records.push_back(cname_record(i == 0 ? question.name : "n" + std::to_string(i) + ".example",
+                                     "N" + std::to_string(i + 1) + ".example"));
+    }
+    records.push_back(address_record("n30.example", "8.8.4.4"));
+    return of_type(question, std::move(records));
+  });
+  Guarded guarded(server);
+  EXPECT_TRUE(guarded.ask("plain.example")->aliases.empty());
+  if (const Answer answer = guarded.ask("long.example")) {
+    ASSERT_EQ(answer->aliases.size(), 16u);
+    EXPECT_EQ(answer->aliases.front(), "n1.example");
+    EXPECT_EQ(answer->aliases.back(), "n16.example");
+  }
+  // What a name server writes reaches no terminal as it is.
+  if (const Answer answer = guarded.ask("odd.example")) {
+    for (const std::string& alias : answer->aliases)
+      EXPECT_EQ(alias.find('\x1B'), std::string::npos);
+  }
 }
 
 TEST(Dns, CnameLoopsAndDanglingOnesAreNoAddress) {
@@ -155,7 +190,7 @@ TEST(Dns, TruncatedAndHugeAnswersComeOverTcpAndAreBounded) {
   });
   const Answer answer = Guarded(server).ask("huge.example");
   ASSERT_TRUE(answer) << answer.error().public_detail;
-  EXPECT_EQ(answer->size(), 64u);
+  EXPECT_EQ(answer->addresses.size(), 64u);
   const auto asked = server.asked();
   EXPECT_TRUE(std::any_of(asked.begin(), asked.end(), [](const auto& one) { return one.tcp; }));
 }

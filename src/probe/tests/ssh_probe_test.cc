@@ -12,6 +12,7 @@
 namespace carnet::probe {
 namespace {
 
+using testing::AnyOf;
 using testing::Contains;
 using testing::ElementsAre;
 using testing::Not;
@@ -168,7 +169,9 @@ TEST_F(Sshd, ListsAndHostKeys) {
       EXPECT_EQ(key.fingerprint, fingerprint("ed25519"));
     }
   }
-  EXPECT_EQ(endpoint.connections, 3);  // one for each host key; the first was to find out too
+  // One for each host key, and the first was to find out too; a server that is slow to greet costs
+  // one more.
+  EXPECT_THAT(endpoint.connections, AnyOf(3, 4));
 }
 
 TEST_F(Sshd, HybridOnlyServerGivesItsHostKeysToo) {
@@ -177,6 +180,7 @@ TEST_F(Sshd, HybridOnlyServerGivesItsHostKeysToo) {
   ASSERT_TRUE(endpoint.reached) << endpoint.unreached_reason;
   EXPECT_EQ(endpoint.ssh->host_keys.size(), 3u)
       << (endpoint.ssh->findings.empty() ? "" : endpoint.ssh->findings.front().detail);
+  EXPECT_EQ(endpoint.connections, 3);
 }
 
 TEST_F(Sshd, AskedForTlsItIsNotTls) {

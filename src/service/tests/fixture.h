@@ -40,10 +40,9 @@ class FakeDialer final : public net::Dialer {
   enum class Mode { kRefuse, kHang, kThrow };
   explicit FakeDialer(Mode mode) : mode(mode) {}
 
-  Task<Result<std::vector<net::IpAddress>>> resolve_checked(const std::string& host,
-                                                            SteadyTime) override {
+  Task<Result<net::ResolvedName>> resolve_checked(const std::string& host, SteadyTime) override {
     const std::optional<net::IpAddress> literal = net::IpAddress::parse(host);
-    co_return std::vector{literal.value_or(*net::IpAddress::parse("192.0.2.1"))};
+    co_return net::ResolvedName{{literal.value_or(*net::IpAddress::parse("192.0.2.1"))}, {}};
   }
   Task<Result<std::unique_ptr<net::Connection>>> dial(net::IpAddress, std::uint16_t,
                                                       SteadyTime) override {
