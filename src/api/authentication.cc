@@ -63,7 +63,7 @@ Error error_of(ErrorCode code, std::string_view detail) {
                .retry_after_s = {}};
 }
 
-Result<void> authenticate_tenant(Site& site, Call& call) {
+Task<Result<void>> authenticate_tenant(Site& site, Call& call) {
   GivenKeys given = keys_in(call.request, "x-api-key");
   if (auto in_query = call.request.query_value("api_key")) {
     call.key_in_query = true;
@@ -71,25 +71,25 @@ Result<void> authenticate_tenant(Site& site, Call& call) {
   }
   if (given.keys.empty()) {
     if (given.other_scheme)
-      return make_error(ErrorCode::kUnauthenticated,
-                        "The Authorization header must be of the form \"Bearer KEY\".");
-    return make_error(ErrorCode::kUnauthenticated,
-                      "Send your key as \"Authorization: Bearer KEY\".");
+      co_return make_error(ErrorCode::kUnauthenticated,
+                           "The Authorization header must be of the form \"Bearer KEY\".");
+    co_return make_error(ErrorCode::kUnauthenticated,
+                         "Send your key as \"Authorization: Bearer KEY\".");
   }
   for (const std::string& key : given.keys)
     if (key != given.keys.front())
-      return make_error(ErrorCode::kConflictingKeys,
-                        "The request carries two keys that differ; send one.");
-  auto identity = site.deps.tenancy.authenticate(given.keys.front());
+      co_return make_error(ErrorCode::kConflictingKeys,
+                           "The request carries two keys that differ; send one.");
+  auto identity = co_await site.deps.tenancy.authenticate(given.keys.front());
   if (!identity) {
     if (identity.error().code != ErrorCode::kUnauthenticated)
-      return tl::unexpected(std::move(identity).error());
-    return wrong_key(site, call, std::move(identity).error());
+      co_return tl::unexpected(std::move(identity).error());
+    co_return wrong_key(site, call, std::move(identity).error());
   }
   call.actor = std::move(identity->actor);
   call.actor.request_id = call.request_id;
   call.rate_per_minute = identity->rate_per_minute;
-  return {};
+  co_return Result<void>{};
 }
 
 Result<void> authenticate_platform(Site& site, Call& call) {
@@ -126,26 +126,27 @@ std::string address_bucket(const net::IpAddress& address) {
   return std::string(as_text(std::span(address.bytes).subspan(from, size)));
 }
 
-Result<void> authenticate(Site& site, Call& call) {
+Task<Result<void>> authenticate(Site& site, Call& call) {
   switch (call.route().access.kind()) {
     case Access::Kind::kPublic:
     case Access::Kind::kVerify:
     case Access::Kind::kLog:
     case Access::Kind::kLink:
-      return {};
+      co_return Result<void>{};
     case Access::Kind::kTenant:
-      return authenticate_tenant(site, call);
+      co_return co_await authenticate_tenant(site, call);
     case Access::Kind::kPlatform:
-      return authenticate_platform(site, call);
+      co_return authenticate_platform(site, call);
     case Access::Kind::kPlatformOrLoopback: {
       // A proxy on this machine also comes from loopback: what it forwards is not local.
       const GivenKeys given = keys_in(call.request, "x-admin-key");
       if (given.keys.empty() && is_loopback(call.request.peer) && !call.request.forwarded)
-        return {};
-      return authenticate_platform(site, call);
+        co_return Result<void>{};
+      co_return authenticate_platform(site, call);
     }
   }
-  return make_error(ErrorCode::kUnauthenticated, "Send your key as \"Authorization: Bearer KEY\".");
+  co_return make_error(ErrorCode::kUnauthenticated,
+                       "Send your key as \"Authorization: Bearer KEY\".");
 }
 
 void PlatformKey::set(std::optional<Secret> key) {

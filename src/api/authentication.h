@@ -9,7 +9,7 @@ namespace carnet::api {
 // Fills call.actor and call.rate_per_minute as the route's access wants it. The errors of
 // docs/api.md: kUnauthenticated, kConflictingKeys, kRateLimited (too many wrong keys from this
 // address), kAdminNotConfigured, kAdminKeyWrong.
-[[nodiscard]] Result<void> authenticate(Site& site, Call& call);
+[[nodiscard]] Task<Result<void>> authenticate(Site& site, Call& call);
 
 // The name under which an address is counted: an IPv4 address, or the /64 of an IPv6 one.
 [[nodiscard]] std::string address_bucket(const net::IpAddress& address);

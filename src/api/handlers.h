@@ -93,7 +93,7 @@ Task<Answer> get_log_inclusion(Site&, Call&);
 Task<Answer> list_witnesses(Site&, Call&);
 Task<Answer> add_cosignature(Site&, Call&);
 Task<Answer> get_log_checkpoint(Site&, Call&);
-Answer get_log_tile(Site&, Call&);
+Task<Answer> get_log_tile(Site&, Call&);
 
 // ---- Shared by them (handlers_support.cc)
 // ---------------------------------------------------------------------------
@@ -154,11 +154,11 @@ template <class IdType>
 
 [[nodiscard]] service::Visitor visitor_of(const Call& call);
 // The link of the path with what the visitor presents for it. Errors: those of Sharing::resolve().
-[[nodiscard]] Result<service::OpenLink> find_link(Site& site, const Call& call,
-                                                  const service::Visitor& visitor);
+[[nodiscard]] Task<Result<service::OpenLink>> find_link(Site& site, const Call& call,
+                                                        const service::Visitor& visitor);
 // The same; kShareSessionNeeded if it has to be opened first.
-[[nodiscard]] Result<service::OpenLink> entered_link(Site& site, const Call& call,
-                                                     const service::Visitor& visitor);
+[[nodiscard]] Task<Result<service::OpenLink>> entered_link(Site& site, const Call& call,
+                                                           const service::Visitor& visitor);
 [[nodiscard]] web::OpenPage open_page_of(const Call& call, const service::OpenLink& link);
 
 // The format parameter; kValidationFailed naming it, kNotAcceptable if Accept excludes what it

@@ -144,7 +144,7 @@ web::Room room_of(const Site& site, const Call& call, const service::OpenLink& l
 Task<Answer> get_link(Site& site, Call& call) {
   const std::string& token = call.param(0);
   const service::Visitor visitor = visitor_of(call);
-  CARNET_CO_TRY(link, find_link(site, call, visitor));
+  CARNET_CO_TRY(link, co_await find_link(site, call, visitor));
   const bool html = call.media_type == "text/html";
   if (!link.session_until) site.deps.sharing.note_preview(link, html ? "html" : "json", visitor);
   if (!link.entered()) co_return closed_door(site, call, link);
@@ -162,7 +162,7 @@ Task<Answer> get_link(Site& site, Call& call) {
 
 Task<Answer> get_link_report(Site& site, Call& call) {
   const service::Visitor visitor = visitor_of(call);
-  CARNET_CO_TRY(link, entered_link(site, call, visitor));
+  CARNET_CO_TRY(link, co_await entered_link(site, call, visitor));
   CARNET_CO_TRY(format, format_param(call));
   const std::string name(service::to_string(format));
   if (!service::Sharing::scope_covers(link.share.scope, format))

@@ -102,26 +102,26 @@ web::OpenPage open_page_of(const Call& call, const service::OpenLink& link) {
           .note = web::OpenPage::Note::kNone};
 }
 
-Result<service::OpenLink> find_link(Site& site, const Call& call, const service::Visitor& visitor) {
+Task<Result<service::OpenLink>> find_link(Site& site, const Call& call,
+                                          const service::Visitor& visitor) {
   std::string sessions(call.request.header("X-Share-Session"));
   if (const std::string_view cookie = cookie_value(call); !cookie.empty()) {
     if (!sessions.empty()) sessions += '.';
     sessions += cookie;
   }
-  auto link = site.deps.sharing.resolve(call.param(0), sessions, &visitor);
-  return link;
+  co_return co_await site.deps.sharing.resolve(call.param(0), sessions, &visitor);
 }
 
-Result<service::OpenLink> entered_link(Site& site, const Call& call,
-                                       const service::Visitor& visitor) {
-  CARNET_TRY(link, find_link(site, call, visitor));
-  CARNET_TRY_VOID(service::Sharing::check_entered(link));
-  return link;
+Task<Result<service::OpenLink>> entered_link(Site& site, const Call& call,
+                                             const service::Visitor& visitor) {
+  CARNET_CO_TRY(link, co_await find_link(site, call, visitor));
+  CARNET_CO_TRY_VOID(service::Sharing::check_entered(link));
+  co_return std::move(link);
 }
 
 Task<Answer> open_link(Site& site, Call& call) {
   const service::Visitor visitor = visitor_of(call);
-  CARNET_CO_TRY(link, site.deps.sharing.resolve(call.param(0), {}, &visitor));
+  CARNET_CO_TRY(link, co_await site.deps.sharing.resolve(call.param(0), {}, &visitor));
   CARNET_CO_TRY(passcode, passcode_of(call));
   // Charged before the hash is computed. A right passcode is given back: it costs nobody a try.
   const bool charged = link.share.passcode_hash && passcode;

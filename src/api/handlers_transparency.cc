@@ -155,15 +155,15 @@ Task<Answer> get_log_checkpoint(Site& site, Call&) {
                         "public, no-cache");
 }
 
-Answer get_log_tile(Site& site, Call& call) {
-  CARNET_TRY(log, log_of(site));
+Task<Answer> get_log_tile(Site& site, Call& call) {
+  CARNET_CO_TRY(log, log_of(site));
   const auto path = evidence::parse_tile_path(call.param(0));
   if (!path)
-    return make_error(ErrorCode::kNotFound,
-                      "There is no such tile; they are named as C2SP tlog-tiles says.");
-  CARNET_TRY(bytes, log->tile(*path));
+    co_return make_error(ErrorCode::kNotFound,
+                         "There is no such tile; they are named as C2SP tlog-tiles says.");
+  CARNET_CO_TRY(bytes, co_await log->tile(*path));
   // A partial tile too stays what it is: a wider one has another name.
-  return file_of_log(std::move(bytes), "application/octet-stream", kImmutable);
+  co_return file_of_log(std::move(bytes), "application/octet-stream", kImmutable);
 }
 
 }  // namespace carnet::api

@@ -94,7 +94,7 @@ Task<Answer> post_verify_page(Site& site, Call& call) {
 
 Task<Answer> get_link_passport(Site& site, Call& call) {
   const service::Visitor visitor = visitor_of(call);
-  CARNET_CO_TRY(link, entered_link(site, call, visitor));
+  CARNET_CO_TRY(link, co_await entered_link(site, call, visitor));
   if (link.share.scope != "passport")
     co_return service::Sharing::outside_scope(link, "the passport");
   if (site.deps.passports == nullptr) co_return no_passports();

@@ -5,6 +5,7 @@
 #include "api/authentication.h"
 #include "api/problem.h"
 #include "base/text.h"
+#include "base/thrown.h"
 
 namespace carnet::api {
 namespace {
@@ -12,7 +13,11 @@ namespace {
 // ---- The list
 // -----------------------------------------------------------------------------------------------------
 
-using Gate = Result<void> (*)(Site&, Call&);
+// A gate that answers on the spot, or one that waits for the database. Exactly one is set.
+struct Gate {
+  Result<void> (*ready)(Site&, Call&) = nullptr;
+  Task<Result<void>> (*waiting)(Site&, Call&) = nullptr;
+};
 
 Result<void> find_route(Site& site, Call& call);
 Result<void> check_body(Site& site, Call& call);
@@ -26,21 +31,21 @@ Result<void> check_media_types(Site& site, Call& call);
 constexpr std::array<Gate, 6> kGates = {
     // The route first: it says what all the others need. An unknown path is 404 for everybody,
     // without looking at keys.
-    find_route,
+    Gate{.ready = find_route},
     // What is too large is refused before anything is spent on it. The listener has already held to
     // the same number while
     // reading; here it is checked again because a body that came without a listener must not slip
     // through.
-    check_body,
+    Gate{.ready = check_body},
     // Who is asking. Before the rate limit, because the limit is the key's.
-    authenticate,
+    Gate{.waiting = authenticate},
     // Before the role: a key that hammers what it may not use is slowed down like any other.
-    check_allowance,
+    Gate{.ready = check_allowance},
     // May this key do that.
-    check_role,
+    Gate{.ready = check_role},
     // Only now is the request worth reading: can we understand its body, and can the client
     // understand the answer?
-    check_media_types,
+    Gate{.ready = check_media_types},
 };
 // Then idempotency: it must see only requests that would be carried out, and nothing may stand
 // between it and the handler.
@@ -265,7 +270,7 @@ Response problem_for(Site& site, const Call& call, const Error& given) {
   // Whoever found it missing, a link that does not exist is answered in one and the same words.
   const Error error =
       call.link_path && given.code == ErrorCode::kNotFound ? no_such_link().value() : given;
-  if (error.code == ErrorCode::kRateLimited) site.metrics.rate_limited();
+  site.metrics.problem(error.code);
   // The 404s of links must not differ in one byte, so they carry the request id in the header only.
   const bool anonymous = call.link_path && problem_kind(error.code).status == 404;
   const ProblemContext context{
@@ -367,9 +372,19 @@ constexpr std::string_view kOnLinks =
     "Cross-Origin-Opener-Policy: same-origin\r\n"
     "Cross-Origin-Resource-Policy: same-origin\r\n";
 
+// RFC 6797. Not for "localhost", whose other services would be asked by https:// as well.
+bool wants_strict_transport(const Site& site, const Call& call) {
+  const std::string_view url = site.options.public_url;
+  if (!call.request.https && !url.starts_with("https://")) return false;
+  const std::string_view host = url.substr(std::min(url.size(), url.find("//") + 2));
+  return host != "localhost" && !host.starts_with("localhost:");
+}
+
 // What every answer carries, good or bad.
 void add_headers(Site& site, const Call& call, Response& response) {
   response.headers.emplace_back("X-Request-Id", call.request_id);
+  if (wants_strict_transport(site, call))
+    response.headers.emplace_back("Strict-Transport-Security", "max-age=31536000");
   const bool html = response.content_type.starts_with("text/html");
   response.fixed_headers = call.link_path ? kOnLinks : html ? kOnPages : kEverywhere;
   if (!call.link_path && !has_header(response, "Cache-Control")) {
@@ -430,12 +445,18 @@ class Measure {
   std::chrono::steady_clock::time_point begin_;
 };
 
-Result<void> pass_gates(Site& site, Call& call) {
-  for (const Gate gate : kGates) CARNET_TRY_VOID(gate(site, call));
-  return {};
+Task<Result<void>> pass_gates(Site& site, Call& call) {
+  for (const Gate& gate : kGates) {
+    Result<void> passed;
+    if (gate.ready != nullptr)
+      passed = gate.ready(site, call);
+    else
+      passed = co_await gate.waiting(site, call);
+    if (!passed) co_return passed;
+  }
+  co_return Result<void>{};
 }
 
-Error internal_error(std::string what) { return make_internal(std::move(what)).value(); }
 
 }  // namespace
 
@@ -448,7 +469,7 @@ Task<Response> run_pipeline(Site& site, const Request& request) {
   try {
     if (auto early = preflight(site, call)) {
       response = std::move(*early);
-    } else if (Result<void> passed = pass_gates(site, call); !passed) {
+    } else if (Result<void> passed = co_await pass_gates(site, call); !passed) {
       response = problem_for(site, call, passed.error());
     } else if (call.route().idempotent && request.header_count("Idempotency-Key") > 0) {
       Result<Response> answer = co_await run_once(site, call);
@@ -460,11 +481,8 @@ Task<Response> run_pipeline(Site& site, const Request& request) {
       Result<Response> answer = co_await call.route().handle.waiting()(site, call);
       response = answer ? std::move(*answer) : problem_for(site, call, answer.error());
     }
-  } catch (const std::exception& failure) {
-    response = problem_for(site, call, internal_error(failure.what()));
   } catch (...) {
-    response =
-        problem_for(site, call, internal_error("something that is no std::exception was thrown"));
+    response = problem_for(site, call, thrown_error("handler"));
   }
   answer_conditionally(call, response);
   add_headers(site, call, response);

@@ -29,6 +29,12 @@ std::string context_of(const store::IdempotencyRow& row) {
   return row.tenant_id + '\n' + row.operation + '\n' + row.key_hash + '\n' + row.fingerprint;
 }
 
+// Of two requests that come at once, here or on two instances, one begins and the other finds it.
+std::string lock_of(const std::string& tenant, const std::string& operation,
+                    const std::string& key_hash) {
+  return "idempotency/" + tenant + '/' + operation + '/' + key_hash;
+}
+
 std::string write_answer(const KeptAnswer& answer) {
   boost::json::object object;
   object["status"] = answer.status;
@@ -78,6 +84,7 @@ Task<Result<std::optional<KeptAnswer>>> Idempotency::begin(TenantId tenant, std:
   fresh.created_at = clock_.now();
 
   const auto work = [fresh](store::Connection& connection) -> Result<Kept> {
+    CARNET_TRY_VOID(connection.lock(lock_of(fresh.tenant_id, fresh.operation, fresh.key_hash)));
     CARNET_TRY(found, store::idempotency::find(connection, fresh.tenant_id, fresh.operation,
                                                fresh.key_hash));
     if (found) {
@@ -131,6 +138,7 @@ Task<void> Idempotency::abandon(TenantId tenant, std::string operation, std::str
   const std::string key_hash = keyed_hash(seal_key_, "key", key);
   const auto work = [this, tenant, operation,
                      key_hash](store::Connection& connection) -> Result<bool> {
+    CARNET_TRY_VOID(connection.lock(lock_of(tenant.str(), operation, key_hash)));
     CARNET_TRY(row, store::idempotency::find(connection, tenant.str(), operation, key_hash));
     if (!row || row->owner != owner_ || row->state != "running") return false;
     CARNET_TRY_VOID(store::idempotency::erase(connection, tenant.str(), operation, key_hash));

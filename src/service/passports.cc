@@ -1,13 +1,12 @@
 #include "service/passports.h"
 
-#include <malloc.h>
-
 #include <algorithm>
 
 #include <fmt/format.h>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include "base/memory.h"
 #include "evidence/artifact_set.h"
 #include "service/passport_files.h"
 #include "service/tenant_json.h"
@@ -103,7 +102,7 @@ Result<PassportDraftPtr> Passports::draft(
         source.write(*draft->document, [&packer](std::string_view piece) { packer.add(piece); }));
     files.push_back(packer.finish());
     // What one file left behind is not to stand beside the next.
-    if (draft->document->endpoints.size() >= kEndpointsWorthTrimming) ::malloc_trim(0);
+    if (draft->document->endpoints.size() >= kEndpointsWorthTrimming) give_back_memory();
   }
   for (evidence::NamedArtifact& guide : evidence::guide_of(*draft->document))
     files.push_back(
@@ -126,7 +125,7 @@ Task<Result<SignedPassportPtr>> Passports::sign(TenantId tenant, ScanId scan,
     return read_chain(connection, tenant, draft->target_set);
   };
   CARNET_CO_TRY(facts, co_await db_.read<ChainFacts>(read));
-  CARNET_CO_TRY(origin, log_.origin());
+  CARNET_CO_TRY(origin, co_await log_.origin());
   evidence::Issue issue;
   issue.issuer_url = issuer_url_;
   issue.tenant_name = std::move(facts.tenant_name);
@@ -155,6 +154,9 @@ Task<Result<SignedPassportPtr>> Passports::sign(TenantId tenant, ScanId scan,
 }
 
 Result<bool> Passports::still_next(store::Connection& connection, const SignedPassport& passport) {
+  // Of two that end at once, the second is to see the first.
+  CARNET_TRY_VOID(
+      connection.lock("chain/" + passport.row.tenant_id.str() + '/' + passport.row.target_set));
   CARNET_TRY(head, store::passports::chain_head(connection, passport.row.tenant_id,
                                                 passport.row.target_set));
   return head == passport.previous;
@@ -175,6 +177,7 @@ Task<Result<std::optional<Artifact>>> Passports::artifact(ScanId scan, ArtifactF
   using Found = std::optional<Artifact>;
   if (format == ArtifactFormat::kBundle) co_return co_await bundle(scan);
   const auto work = [scan, format](store::Connection& connection) -> Result<Found> {
+    connection.as_system();  // as for all of these, the caller has checked whose scan it is
     CARNET_TRY(row, store::passports::find_file(connection, scan, name_of(format)));
     if (!row) return Found{};
     CARNET_TRY(bytes, unpack_file(*row));
@@ -192,13 +195,14 @@ Task<Result<std::optional<Artifact>>> Passports::bundle(ScanId scan) {
     std::vector<evidence::BundleEntry> entries;
   };
   const auto work = [scan](store::Connection& connection) -> Result<Stored> {
+    connection.as_system();
     Stored stored;
     CARNET_TRY(row, store::passports::find(connection, scan));
     if (!row) return stored;
     CARNET_TRY(files, store::passports::files(connection, scan));
-    for (const store::PassportFileRow& file : files) {
-      CARNET_TRY(bytes, unpack_file(file));
-      stored.entries.push_back({.name = file.name, .bytes = std::move(bytes)});
+    for (store::PassportFileRow& file : files) {
+      CARNET_TRY(entry, bundle_entry(std::move(file)));
+      stored.entries.push_back(std::move(entry));
     }
     stored.row = std::move(row);
     return stored;
@@ -211,15 +215,16 @@ Task<Result<std::optional<Artifact>>> Passports::bundle(ScanId scan) {
   stored.entries.push_back(
       {.name = std::string(evidence::kLogProofName), .bytes = std::move(proof)});
   // Packing takes long enough to be no work for an io thread; the readers' threads unpack as well.
-  const auto pack = [scan, entries = std::move(stored.entries)](store::Connection&) {
-    return packed_bundle(scan, entries);
-  };
+  const auto entries =
+      std::make_shared<const std::vector<evidence::BundleEntry>>(std::move(stored.entries));
+  const auto pack = [scan, entries](store::Connection&) { return packed_bundle(scan, *entries); };
   CARNET_CO_TRY(artifact, co_await db_.read<Artifact>(pack));
   co_return std::optional<Artifact>(std::move(artifact));
 }
 
 Task<Result<store::PassportRow>> Passports::find(ScanId scan) {
   const auto work = [scan](store::Connection& connection) -> Result<store::PassportRow> {
+    connection.as_system();
     CARNET_TRY(row, store::passports::find(connection, scan));
     if (!row) return no_passport();
     return *std::move(row);

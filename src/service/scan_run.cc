@@ -10,6 +10,7 @@
 #include <boost/json.hpp>
 
 #include "base/json.h"
+#include "base/memory.h"
 #include "inventory/endpoint_json.h"
 #include "store/uploads.h"
 
@@ -18,18 +19,9 @@ namespace {
 
 constexpr int kEventsPerEndpointMax = 50;  // scans up to this size get one event per endpoint
 constexpr int kPercentPerEvent = 2;        // larger ones an event every so often
+constexpr int kEndpointsWorthTrimming = 1000;
 constexpr std::chrono::milliseconds kRetryFirst{100};
 constexpr std::chrono::milliseconds kRetryMax{5000};
-
-// Ten thousand of them stay until the scan ends: not with the room that their lists kept to grow.
-void compact(inventory::Endpoint& endpoint) {
-  if (!endpoint.tls) return;
-  inventory::TlsObservation& tls = *endpoint.tls;
-  tls.versions.shrink_to_fit();
-  tls.groups.shrink_to_fit();
-  tls.cipher_suites.shrink_to_fit();
-  tls.certificates.shrink_to_fit();
-}
 
 std::string describe(const inventory::Endpoint& endpoint) {
   if (endpoint.port == 0) return endpoint.host + ": read";  // a file
@@ -86,19 +78,24 @@ void ScanRun::stop() {
 Task<void> ScanRun::run() {
   if (co_await begin()) co_await observe();
   if (ending_ == Ending::kLost) {
+    context_.counts.lost.fetch_add(1);
     context_.log.warn("scan_lease_lost", {{"scan", row_.id.str()}, {"attempt", row_.attempts}});
   } else if (ending_ == Ending::kHandBack) {
     co_await hand_back();
   } else {
     co_await conclude();
   }
+  // The document and its files are gone; what they left is not to stand until the next large scan.
+  if (total_ >= kEndpointsWorthTrimming) give_back_memory();
 }
 
 // Reads what earlier attempts left in the timeline and makes the plan. False: there is nothing to
 // observe.
 Task<bool> ScanRun::begin() {
   using Events = std::vector<store::EventRow>;
-  const auto work = [id = row_.id](store::Connection& connection) -> Result<Events> {
+  const auto work = [id = row_.id,
+                     tenant = row_.tenant_id](store::Connection& connection) -> Result<Events> {
+    connection.as_tenant(tenant.str());
     return store::scans::events_after(connection, id, 0);
   };
   for (int attempt = 0;; ++attempt) {
@@ -164,7 +161,9 @@ Task<bool> ScanRun::begin() {
 
 // The files that were handed in for this scan, read already: they come after the plan's endpoints.
 Task<bool> ScanRun::take_files() {
-  const auto work = [id = row_.id](store::Connection& connection) -> Result<std::string> {
+  const auto work = [id = row_.id, tenant = row_.tenant_id](
+                        store::Connection& connection) -> Result<std::string> {
+    connection.as_tenant(tenant.str());
     return store::uploads::files_of_scan(connection, id);
   };
   std::string text;
@@ -239,7 +238,7 @@ Task<void> ScanRun::look_for_cancel() {
     return store::scans::find(connection, row_.tenant_id, row_.id);
   };
   const Result<std::optional<store::ScanRow>> row =
-      context_.db.point_read<std::optional<store::ScanRow>>(find);
+      co_await context_.db.point<std::optional<store::ScanRow>>(find);
   if (!row)
     co_return;  // the database is away for a moment; the lease tells whether it was too long
   if (!*row || (*row)->status != "running")
@@ -309,7 +308,7 @@ Task<bool> ScanRun::pause_before_retry(int attempt) {
 }
 
 void ScanRun::took_endpoint(inventory::Endpoint endpoint) {
-  compact(endpoint);
+  lists_.share(endpoint);
   endpoints_.push_back(std::move(endpoint));
   const inventory::Endpoint& last = endpoints_.back();
   const int done = ++done_;
@@ -355,6 +354,7 @@ Task<void> ScanRun::hand_back() {
   };
   // One try: without the database the lease runs out by itself.
   const Result<bool> given = co_await context_.db.write<bool>(work);
+  context_.counts.handed_back.fetch_add(1);
   context_.log.info("scan_handed_back",
                     {{"scan", row_.id.str()}, {"given", given.value_or(false)}});
   if (context_.options.signals != nullptr) context_.options.signals->poke(row_.id);

@@ -48,6 +48,8 @@ tl::unexpected<Error> no_room(std::string_view whose, int most) {
 Result<void> check_room(store::Connection& connection, const store::ShareRow& share,
                         const SharingOptions& options) {
   if (options.open_per_scan_max <= 0 && options.open_per_tenant_max <= 0) return {};
+  // Two that count at once would both find the last place free.
+  CARNET_TRY_VOID(connection.lock("shares/" + share.tenant_id.str()));
   CARNET_TRY(open, store::shares::count_open(connection, share.tenant_id, share.scan_id,
                                              share.created_at));
   if (options.open_per_scan_max > 0 && open.of_scan >= options.open_per_scan_max)
@@ -170,6 +172,7 @@ Task<Result<store::ShareRow>> Sharing::revoke(const Actor& actor, ShareId id) {
   const store::AuditRow trail = audit_row(actor, "share.revoke", id.str(), "{}", now, random_);
   const auto work = [tenant = actor.tenant, id, now,
                      trail](store::Connection& connection) -> Result<store::ShareRow> {
+    CARNET_TRY_VOID(connection.lock(id.str()));
     CARNET_TRY(before, store::shares::find(connection, tenant, id));
     if (!before) return no_such_share();
     if (before->revoked_at) return std::move(*before);
@@ -206,6 +209,7 @@ Task<Result<store::ShareRow>> Sharing::patch(const Actor& actor, ShareId id,
 
   const auto work = [tenant = actor.tenant, id, change,
                      trail](store::Connection& connection) -> Result<store::ShareRow> {
+    CARNET_TRY_VOID(connection.lock(id.str()));
     CARNET_TRY(before, store::shares::find(connection, tenant, id));
     if (!before) return no_such_share();
     if (before->revoked_at)

@@ -108,9 +108,10 @@ class Sharing {
   // wrong secret (the same work is done for all three); kShareLinkExpired, kShareLinkRevoked,
   // kShareLinkPaused … for a genuine one, which is noted with the visitor if one is given. A link
   // that is used up still serves those who hold a session. One indexed read. `sessions` is what the
-  // visitor presents: sessions separated by dots, or "".
-  [[nodiscard]] Result<OpenLink> resolve(std::string_view token, std::string_view sessions = {},
-                                         const Visitor* visitor = nullptr);
+  // visitor presents: sessions separated by dots, or "". All three must outlive the task.
+  [[nodiscard]] Task<Result<OpenLink>> resolve(std::string_view token,
+                                               std::string_view sessions = {},
+                                               const Visitor* visitor = nullptr);
   // Counts one opening and gives a session of 15 minutes: decided, counted and logged in one
   // transaction, or not at all. kValidationFailed (field "passcode") if one is needed and none is
   // given; kSharePasscodeWrong, which is logged; the codes of resolve() if the link's time or views
@@ -145,6 +146,11 @@ class Sharing {
   [[nodiscard]] Task<Result<std::shared_ptr<const Artifact>>> artifact_for(OpenLink link,
                                                                            ArtifactFormat format);
 
+  // Queues and threads, for /metrics.
+  void report(MetricText& out) {
+    passcodes_.report(out);
+    visits_.report(out);
+  }
   void stop() { passcodes_.stop(); }
 
   // Of each cache: entries, and bytes of stored result or artifact. What is larger than the whole

@@ -3,6 +3,7 @@
 #include <boost/json.hpp>
 
 #include "base/json.h"
+#include "base/memory.h"
 #include "crypto/token.h"
 #include "service/document.h"
 #include "service/passports.h"
@@ -42,8 +43,8 @@ std::string_view outcome_of(ErrorCode code) {
 
 // The link is found by its public id with one indexed read; its secret is compared in constant
 // time, against a dummy when there is no row.
-Result<store::ShareRow> find_genuine(store::Database& db, const Secret& pepper,
-                                     std::string_view token) {
+Task<Result<store::ShareRow>> find_genuine(store::Database& db, const Secret& pepper,
+                                           std::string_view token) {
   static constexpr crypto::Digest256 kDummy{};  // no secret has an all-zero MAC
   const std::optional<crypto::ParsedToken> parsed =
       crypto::parse_token(crypto::kShareTokenPrefix, token);
@@ -51,25 +52,23 @@ Result<store::ShareRow> find_genuine(store::Database& db, const Secret& pepper,
   // Wrong check digits need no database: anyone can compute them, so skipping the read tells
   // nothing.
   if (parsed) {
-    const auto find = [&](store::Connection& connection) -> Result<std::optional<store::ShareRow>> {
-      return store::shares::find_by_public_id(connection, parsed->public_id);
-    };
-    CARNET_TRY(found, db.point_read<std::optional<store::ShareRow>>(find));
+    auto query = store::shares::by_public_id(parsed->public_id);
+    CARNET_CO_TRY(found, co_await db.find<store::ShareRow>(std::move(query)));
     row = std::move(found);
   }
   const crypto::Digest256 mac =
       crypto::token_mac(pepper, parsed ? parsed->secret : token.substr(0, 32));
   const std::string_view expected = row ? std::string_view(row->secret_mac) : as_text(kDummy);
   const bool equal = crypto::equal_constant_time(as_text(mac), expected);
-  if (!row || !equal) return no_such_link();
-  return std::move(*row);
+  if (!row || !equal) co_return no_such_link();
+  co_return std::move(*row);
 }
 
 }  // namespace
 
-Result<OpenLink> Sharing::resolve(std::string_view token, std::string_view sessions,
-                                  const Visitor* visitor) {
-  CARNET_TRY(row, find_genuine(db_, pepper_, token));
+Task<Result<OpenLink>> Sharing::resolve(std::string_view token, std::string_view sessions,
+                                        const Visitor* visitor) {
+  CARNET_CO_TRY(row, co_await find_genuine(db_, pepper_, token));
   OpenLink link{.share = std::move(row), .visitor_addresses = {}, .session_until = {}};
   store::ShareRow& share = link.share;
   if (share.tenant_settings != "{}") {  // most have none, and this is the busiest path
@@ -89,9 +88,9 @@ Result<OpenLink> Sharing::resolve(std::string_view token, std::string_view sessi
                     .format = {},
                     .visitor_setting = link.visitor_addresses,
                     .visitor = *visitor});
-    return tl::unexpected(std::move(*dead));
+    co_return tl::unexpected(std::move(*dead));
   }
-  return link;
+  co_return std::move(link);
 }
 
 Result<void> Sharing::check_entered(const OpenLink& link) {
@@ -201,7 +200,9 @@ Task<Result<std::shared_ptr<const Overview>>> Sharing::overview(const OpenLink& 
     LoadedDocument document;
     std::vector<store::shares::ScorePoint> history;
   };
-  const auto work = [scan](store::Connection& connection) -> Result<Loaded> {
+  const auto work =
+      [scan, tenant = link.share.tenant_id](store::Connection& connection) -> Result<Loaded> {
+    connection.as_tenant(tenant.str());
     CARNET_TRY(document, load_document(connection, scan));
     CARNET_TRY(history, store::shares::score_history(connection, scan, kHistoryMax));
     return Loaded{.document = std::move(document), .history = std::move(history)};
@@ -251,7 +252,10 @@ Task<Result<std::shared_ptr<const Artifact>>> Sharing::make_and_keep(std::string
   ArtifactOptions options;
   options.recipient = std::move(recipient);
   const auto work = [scan, format, options](store::Connection& connection) -> Result<Artifact> {
+    connection.as_system();  // the caller has checked whose scan it is
+    LargeWork guard;
     CARNET_TRY(loaded, load_document(connection, scan));
+    guard.is_large(loaded.result_bytes >= kLargeResultBytes);
     return make_artifact(loaded.document, format, options);
   };
   CARNET_CO_TRY(made, co_await db_.read<Artifact>(work));

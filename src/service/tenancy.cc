@@ -177,7 +177,7 @@ Task<Result<store::KeyRow>> Tenancy::revoke_key(const Actor& actor, KeyId key) {
   co_return co_await db_.write<store::KeyRow>(work);
 }
 
-Result<Identity> Tenancy::authenticate(std::string_view key_text) {
+Task<Result<Identity>> Tenancy::authenticate(std::string_view key_text) {
   static constexpr crypto::Digest256 kDummy{};  // no secret has an all-zero MAC
   const std::optional<crypto::ParsedToken> parsed =
       crypto::parse_token(crypto::kKeyTokenPrefix, key_text);
@@ -185,10 +185,8 @@ Result<Identity> Tenancy::authenticate(std::string_view key_text) {
   if (parsed) {
     // Nothing is cached: a key that was revoked a moment ago, here or by another instance, is
     // refused now.
-    const auto find = [&](store::Connection& connection) -> Result<std::optional<store::KeyRow>> {
-      return store::keys::find_by_public_id(connection, parsed->public_id);
-    };
-    CARNET_TRY(found, db_.point_read<std::optional<store::KeyRow>>(find));
+    auto query = store::keys::by_public_id(parsed->public_id);
+    CARNET_CO_TRY(found, co_await db_.find<store::KeyRow>(std::move(query)));
     row = std::move(found);
   }
   const crypto::Digest256 mac =
@@ -197,7 +195,7 @@ Result<Identity> Tenancy::authenticate(std::string_view key_text) {
   const bool equal = crypto::equal_constant_time(as_text(mac), expected);
   const Timestamp now = clock_.now();
   if (!row || !equal || row->revoked_at || (row->expires_at && now >= *row->expires_at))
-    return not_a_key();
+    co_return not_a_key();
 
   {
     const std::lock_guard lock(last_used_mutex_);
@@ -211,7 +209,7 @@ Result<Identity> Tenancy::authenticate(std::string_view key_text) {
   identity.actor.key = row->id;
   identity.actor.role = row->role;
   identity.rate_per_minute = row->rate_per_minute.value_or(options_.default_rate_per_minute);
-  return identity;
+  co_return identity;
 }
 
 Task<void> Tenancy::flush_last_used() {
@@ -227,6 +225,8 @@ Task<void> Tenancy::flush_last_used() {
     });
   }
   if (due.empty()) co_return;
+  // In one order everywhere, so that two instances do not wait for each other.
+  std::sort(due.begin(), due.end());
   const auto work = [due](store::Connection& connection) -> Result<bool> {
     for (const auto& [id, at] : due) CARNET_TRY_VOID(store::keys::touch(connection, id, at));
     return true;

@@ -89,7 +89,8 @@ class Tenancy {
   // Checks a key's text: one point read, constant-time comparison, also against a dummy when there
   // is no such key. kUnauthenticated with one and the same detail for malformed, unknown, revoked
   // and expired. Notes the use of the key; flush_last_used writes it (at most every 30 s per key).
-  [[nodiscard]] Result<Identity> authenticate(std::string_view key_text);
+  // The text must outlive the task.
+  [[nodiscard]] Task<Result<Identity>> authenticate(std::string_view key_text);
   [[nodiscard]] Task<void> flush_last_used();
 
   [[nodiscard]] Task<Result<Me>> me(TenantId tenant);

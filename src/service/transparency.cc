@@ -19,6 +19,7 @@ using evidence::Checkpoint;
 using evidence::NoteKey;
 using store::Connection;
 
+constexpr std::string_view kLogLock = "transparency";
 constexpr std::chrono::seconds kClockSkew{300};  // a witness's clock may be ahead by as much
 
 std::int64_t sql(std::uint64_t value) { return static_cast<std::int64_t>(value); }
@@ -99,6 +100,7 @@ struct Transparency::State {
 
   [[nodiscard]] Result<std::optional<Published>> find(Connection& connection,
                                                       std::uint64_t size) const;
+  [[nodiscard]] std::function<Result<std::string>(Connection&)> name_of_log() const;
   [[nodiscard]] Result<Checkpoint> head_at(std::optional<std::uint64_t> wanted) const;
   [[nodiscard]] Result<Published> publish(std::optional<std::uint64_t> wanted) const;
   [[nodiscard]] Task<Result<Published>> published(std::optional<std::uint64_t> wanted);
@@ -137,6 +139,13 @@ Result<std::optional<Transparency::Published>> Transparency::State::find(Connect
         if (line.witness == witness_id(key)) out.cosignatures += line.line;
   }
   return std::optional(std::move(out));
+}
+
+std::function<Result<std::string>(Connection&)> Transparency::State::name_of_log() const {
+  return [this](Connection& connection) -> Result<std::string> {
+    CARNET_TRY(head, tlog::head(connection));
+    return head ? head->origin : options.origin;
+  };
 }
 
 // What a checkpoint of that size says. The tree only grows, so it says the same later.
@@ -182,6 +191,7 @@ Result<Transparency::Published> Transparency::State::publish(
       .at = clock.now()};
   Found out;
   const auto work = [&](Connection& connection) -> Result<void> {
+    CARNET_TRY_VOID(connection.lock(kLogLock));
     CARNET_TRY(head, tlog::begin(connection, checkpoint.origin));
     // Another process may have named the log meanwhile; then this note must not be kept.
     if (head.origin != checkpoint.origin)
@@ -203,13 +213,13 @@ Task<Result<Transparency::Published>> Transparency::State::published(
     std::optional<std::uint64_t> wanted) {
   using Found = std::optional<Published>;
   const std::function<Result<Found>(Connection&)> look =
-      [&](Connection& connection) -> Result<Found> {
+      [this, wanted](Connection& connection) -> Result<Found> {
     CARNET_TRY(newest, size_of(connection));
     const std::uint64_t size = wanted.value_or(newest);
     if (size > newest) return bad_size("size", 0, newest);
     return find(connection, size);
   };
-  CARNET_CO_TRY(known, db.point_read<Found>(look));
+  CARNET_CO_TRY(known, co_await db.point<Found>(look));
   if (known) co_return *std::move(known);
   // Without a size it is the newest by the time that it is signed, which may be a larger one.
   Result<Published> out = make_internal("log: no checkpoint was made");
@@ -234,7 +244,7 @@ std::string Transparency::origin_of(std::string_view public_url) {
 }
 
 Result<void> Transparency::require_origin(std::string_view wanted) {
-  CARNET_TRY(name, origin());
+  CARNET_TRY(name, state_->db.point_read<std::string>(state_->name_of_log()));
   if (name == wanted) return {};
   return make_error(ErrorCode::kConflict,
                     fmt::format("The transparency log of this database is named {}, and a log "
@@ -244,9 +254,13 @@ Result<void> Transparency::require_origin(std::string_view wanted) {
 
 void Transparency::stop() { state_->threads.stop(); }
 
+void Transparency::report(MetricText& out) { state_->threads.report(out, "checkpoints"); }
+
 Result<LogEntry> Transparency::append(Connection& connection,
                                       const crypto::Digest256& envelope) const {
   const std::string digest(as_text(envelope));
+  // One at a time, on all instances, until the transaction ends: the next begins where this ended.
+  CARNET_TRY_VOID(connection.lock(kLogLock));
   CARNET_TRY(known, tlog::find_entry(connection, digest));
   if (known) return LogEntry{.index = static_cast<std::uint64_t>(known->position), .at = known->at};
   CARNET_TRY(head, tlog::begin(connection, state_->options.origin));
@@ -267,13 +281,8 @@ Result<LogEntry> Transparency::append(Connection& connection,
   return entry;
 }
 
-Result<std::string> Transparency::origin() {
-  const std::function<Result<std::string>(Connection&)> work =
-      [this](Connection& connection) -> Result<std::string> {
-    CARNET_TRY(head, tlog::head(connection));
-    return head ? head->origin : state_->options.origin;
-  };
-  return state_->db.point_read<std::string>(work);
+Task<Result<std::string>> Transparency::origin() {
+  return state_->db.point<std::string>(state_->name_of_log());
 }
 
 Task<Result<Transparency::Published>> Transparency::checkpoint() {
@@ -331,10 +340,10 @@ Task<Result<evidence::LogProof>> Transparency::proof_of(crypto::Digest256 envelo
   co_return evidence::LogProof{.inclusion = std::move(proof), .checkpoint = std::move(head.note)};
 }
 
-Result<std::string> Transparency::tile(const evidence::TilePath& path) {
+Task<Result<std::string>> Transparency::tile(evidence::TilePath path) {
   const auto width = static_cast<std::size_t>(path.width);
   const std::function<Result<std::string>(Connection&)> work =
-      [&](Connection& connection) -> Result<std::string> {
+      [path, width](Connection& connection) -> Result<std::string> {
     if (!path.entries) {
       CARNET_TRY(hashes, tiles_of(connection)(path.tile, path.width));
       hashes.resize(std::min(hashes.size(), width * evidence::kMerkleHashBytes));
@@ -347,11 +356,11 @@ Result<std::string> Transparency::tile(const evidence::TilePath& path) {
     for (const std::string& digest : digests) evidence::append_bundle_entry(bundle, digest);
     return bundle;
   };
-  CARNET_TRY(bytes, state_->db.point_read<std::string>(work));
+  CARNET_CO_TRY(bytes, co_await state_->db.point<std::string>(work));
   if (bytes.size() < width * evidence::kMerkleHashBytes)
-    return make_error(ErrorCode::kNotFound,
-                      "The log has not grown to this tile, or to this width.");
-  return bytes;
+    co_return make_error(ErrorCode::kNotFound,
+                         "The log has not grown to this tile, or to this width.");
+  co_return bytes;
 }
 
 Task<Result<std::vector<Transparency::Witness>>> Transparency::witnesses() {
@@ -430,6 +439,7 @@ Result<Transparency::Accepted> Transparency::State::keep(const Checkpoint& check
   out.size = checkpoint.size;
   bool forked = false;
   const auto work = [&](Connection& connection) -> Result<void> {
+    out.witnesses.clear();  // it may run again
     CARNET_TRY(published, tlog::find_checkpoint(connection, sql(checkpoint.size)));
     CARNET_TRY(newest, size_of(connection));
     if (!published && checkpoint.size <= newest) {

@@ -17,6 +17,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/metric_text.h"
 #include "base/random.h"
 #include "base/task.h"
 #include "crypto/hash.h"
@@ -51,16 +52,18 @@ class Transparency {
   // The name of a log that is reached at this URL: "https://carnet.example.org" gives
   // "carnet.example.org/log".
   [[nodiscard]] static std::string origin_of(std::string_view public_url);
-  // kConflict, with words for the terminal, if the log already has another name than this.
+  // kConflict, with words for the terminal, if the log already has another name than this. Blocks.
   [[nodiscard]] Result<void> require_origin(std::string_view wanted);
   // Where the server learns its own address after the log was made: Options::origin, before the
   // first other call.
   void set_origin(std::string origin);
   // The name of the log: the stored one, else the option's. A point read.
-  [[nodiscard]] Result<std::string> origin();
+  [[nodiscard]] Task<Result<std::string>> origin();
   // No signing is begun any more, and none is under way when it returns. Call it after the database
   // was stopped and before the io_contexts of waiting coroutines are destroyed.
   void stop();
+  // The queue of checkpoints to be signed, for /metrics.
+  void report(MetricText& out);
 
   // A published checkpoint: the note as it is served, our two signature lines and then the
   // witnesses'.
@@ -99,7 +102,7 @@ class Transparency {
 
   // A tile's bytes, or an entry bundle's. On the caller's thread: a point read. kNotFound where the
   // log has not grown to that width.
-  [[nodiscard]] Result<std::string> tile(const evidence::TilePath& path);
+  [[nodiscard]] Task<Result<std::string>> tile(evidence::TilePath path);
 
   // What each configured witness last signed.
   struct Witness {

@@ -170,6 +170,7 @@ Task<Result<Uploads::Receipt>> Uploads::accept(const Actor& actor, std::vector<F
   const store::AuditRow trail =
       audit_row(actor, "upload.create", row.id.str(), json::write(detail), row.created_at, random_);
   const auto put = [row, trail](store::Connection& connection) -> Result<bool> {
+    CARNET_TRY_VOID(connection.lock("uploads/" + row.tenant_id.str()));
     CARNET_TRY(have, store::uploads::count(connection, row.tenant_id, row.created_at));
     if (have >= kUploadsPerTenantMax) {
       return make_error(ErrorCode::kConflict,

@@ -24,7 +24,7 @@ Task<Result<Verification::FromLog>> Verification::ask_log(std::optional<evidence
   FromLog out;
   if (!glance) co_return out;
   Transparency& log = passports_.log();
-  CARNET_CO_TRY(origin, log.origin());
+  CARNET_CO_TRY(origin, co_await log.origin());
   if (glance->claims.log_origin != origin) co_return out;  // another's log
   const auto digest = digest_of(glance->passport_sha256);
   if (!digest) co_return out;

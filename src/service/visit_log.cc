@@ -12,13 +12,6 @@ namespace {
 constexpr std::chrono::minutes kTogether{10};
 constexpr std::size_t kChangesAtOnce = 500;  // rows of one transaction
 
-// A link that was erased meanwhile has no log any more: its rows are dropped and do not keep the
-// others from being written.
-Result<void> unless_gone(Result<void> result) {
-  if (!result && result.error().code == ErrorCode::kConflict) return {};
-  return result;
-}
-
 }  // namespace
 
 struct VisitLog::Change {
@@ -47,7 +40,11 @@ void VisitLog::note(const Visit& visit) {
     found->second.row.last_at = now;
     return;
   }
-  if (entries_.size() >= kEntriesMax) return;
+  if (entries_.size() >= kEntriesMax) {
+    ++dropped_;
+    return;
+  }
+  ++noted_;
   Entry entry;
   entry.row.share_id = visit.share.id;
   entry.row.at = now;
@@ -59,6 +56,14 @@ void VisitLog::note(const Visit& visit) {
   entry.visitor = visit.visitor;
   entry.unwritten = 1;
   entries_.emplace(std::move(key), std::move(entry));
+}
+
+void VisitLog::report(MetricText& out) {
+  const std::lock_guard lock(mutex_);
+  out.queue("visits", {.length = entries_.size(),
+                       .capacity = kEntriesMax,
+                       .accepted = noted_,
+                       .refused = dropped_});
 }
 
 std::vector<VisitLog::Change> VisitLog::take_changes() {
@@ -117,7 +122,9 @@ Task<Result<void>> VisitLog::flush() {
       for (const Change& change : *changes) {
         const store::ViewRow& row = change.row;
         if (change.fresh) {
-          CARNET_TRY_VOID(unless_gone(store::shares::insert_view(connection, row)));
+          // A link that was erased meanwhile has no log any more: its rows are dropped and do not
+          // keep the others from being written.
+          CARNET_TRY_VOID(store::shares::insert_view(connection, row));
         } else {
           CARNET_TRY(there, store::shares::extend_view(connection, row.id, row.count, row.last_at));
           static_cast<void>(there);

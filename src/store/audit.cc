@@ -17,9 +17,18 @@ AuditRow read(const Row& row) {
           .detail = get_text(row, 7)};
 }
 
+// The platform's own rows have no tenant.
+void set_scope_of(Connection& db, std::string_view tenant) {
+  if (tenant.empty())
+    db.as_system();
+  else
+    db.as_tenant(tenant);
+}
+
 }  // namespace
 
 Result<void> insert(Connection& db, const AuditRow& row) {
+  set_scope_of(db, row.tenant_id);
   return execute(
       db,
       "INSERT INTO audit (id, tenant_id, at, actor, action, subject, request_id, detail) "
@@ -30,6 +39,7 @@ Result<void> insert(Connection& db, const AuditRow& row) {
 
 Result<std::vector<AuditRow>> list(Connection& db, std::string_view tenant, const Filter& filter,
                                    const Page& page) {
+  set_scope_of(db, tenant);
   // substr and not LIKE: a prefix from outside may hold % and _.
   const std::int64_t since =
       filter.since ? to_millis(*filter.since) : std::numeric_limits<std::int64_t>::min();

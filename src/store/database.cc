@@ -9,8 +9,8 @@
 
 namespace carnet::store {
 
-Task<Result<void>> Database::await(Work work, bool writes) {
-  auto initiate = [this, writes](auto handler, Work closure) {
+Task<Result<void>> Database::await(std::function<void(Done)> submit) {
+  auto initiate = [](auto handler, std::function<void(Done)> start) {
     using Handler = decltype(handler);
     auto executor = boost::asio::get_associated_executor(handler);
     using Guard = decltype(boost::asio::make_work_guard(executor));
@@ -32,15 +32,42 @@ Task<Result<void>> Database::await(Work work, bool writes) {
       };
       boost::asio::post(executor, std::move(resume));
     };
-    if (writes)
-      submit_write(std::move(closure), std::move(done));
-    else
-      submit_read(std::move(closure), std::move(done));
+    start(std::move(done));
   };
   auto waiting =
       boost::asio::async_initiate<const boost::asio::use_awaitable_t<>, void(Result<void>)>(
-          std::move(initiate), boost::asio::use_awaitable, std::move(work));
+          std::move(initiate), boost::asio::use_awaitable, std::move(submit));
   co_return co_await std::move(waiting);
+}
+
+Task<Result<void>> Database::await_work(Work work, bool writes) {
+  std::function<void(Done)> submit = [this, writes, work = std::move(work)](Done done) mutable {
+    if (writes)
+      submit_write(std::move(work), std::move(done));
+    else
+      submit_read(std::move(work), std::move(done));
+  };
+  co_return co_await await(std::move(submit));
+}
+
+Task<Result<void>> Database::await_find(std::string_view sql, std::string key,
+                                        Connection::OnRow on_row) {
+  std::function<void(Done)> submit = [this, sql, key = std::move(key),
+                                      on_row = std::move(on_row)](Done done) mutable {
+    submit_find(sql, std::move(key), std::move(on_row), std::move(done));
+  };
+  co_return co_await await(std::move(submit));
+}
+
+void Database::submit_find(std::string_view sql, std::string key, Connection::OnRow on_row,
+                           Done done) {
+  Work work = [sql, key = std::move(key),
+               on_row = std::move(on_row)](Connection& connection) -> Result<void> {
+    connection.as_system();
+    CARNET_TRY_VOID(connection.run(sql, {std::string_view(key)}, on_row));
+    return {};
+  };
+  submit_read(std::move(work), std::move(done));
 }
 
 Result<void> Database::write_blocking(Work work) {

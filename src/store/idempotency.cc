@@ -20,6 +20,7 @@ IdempotencyRow read(const Row& row) {
 
 Result<std::optional<IdempotencyRow>> find(Connection& db, std::string_view tenant,
                                            std::string_view operation, std::string_view key_hash) {
+  db.as_tenant(tenant);
   return query_one(db,
                    "SELECT tenant_id, operation, key_hash, fingerprint, state, owner, status, "
                    "response, created_at "
@@ -28,6 +29,7 @@ Result<std::optional<IdempotencyRow>> find(Connection& db, std::string_view tena
 }
 
 Result<void> begin(Connection& db, const IdempotencyRow& row) {
+  db.as_tenant(row.tenant_id);
   return execute(db,
                  "INSERT INTO idempotency (tenant_id, operation, key_hash, fingerprint, state, "
                  "owner, status, response, "
@@ -37,6 +39,7 @@ Result<void> begin(Connection& db, const IdempotencyRow& row) {
 }
 
 Result<void> finish(Connection& db, const IdempotencyRow& row) {
+  db.as_tenant(row.tenant_id);
   CARNET_TRY(
       finished,
       execute_any(
@@ -54,12 +57,14 @@ Result<void> finish(Connection& db, const IdempotencyRow& row) {
 
 Result<void> erase(Connection& db, std::string_view tenant, std::string_view operation,
                    std::string_view key_hash) {
+  db.as_tenant(tenant);
   return execute(
       db, "DELETE FROM idempotency WHERE tenant_id = $1 AND operation = $2 AND key_hash = $3",
       {tenant, operation, key_hash});
 }
 
 Result<int> purge(Connection& db, Timestamp older_than, int limit) {
+  db.as_system();
   CARNET_TRY(purged,
              db.run("DELETE FROM idempotency WHERE (tenant_id, operation, key_hash) IN "
                     "(SELECT tenant_id, operation, key_hash FROM idempotency WHERE created_at < $1 "

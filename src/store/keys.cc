@@ -30,6 +30,7 @@ KeyRow read(const Row& row) {
 }  // namespace
 
 Result<void> insert(Connection& db, const KeyRow& row) {
+  db.as_tenant(row.tenant_id.str());
   return execute(
       db,
       "INSERT INTO api_keys (public_id, id, tenant_id, secret_mac, hint, label, role, "
@@ -41,17 +42,20 @@ Result<void> insert(Connection& db, const KeyRow& row) {
        opt_time(row.expires_at), opt_time(row.revoked_at), opt_time(row.last_used_at)});
 }
 
-Result<std::optional<KeyRow>> find_by_public_id(Connection& db, std::string_view public_id) {
-  return query_one(db, CARNET_SELECT_KEY "WHERE k.public_id = $1", {public_id}, read);
+PointQuery<KeyRow> by_public_id(std::string_view public_id) {
+  return {
+      .sql = CARNET_SELECT_KEY "WHERE k.public_id = $1", .key = std::string(public_id), .read = read};
 }
 
 Result<std::vector<KeyRow>> list(Connection& db, const TenantId& tenant, const Page& page) {
+  db.as_tenant(tenant.str());
   return query_all(
       db, CARNET_SELECT_KEY "WHERE k.tenant_id = $1 AND k.id < $2 ORDER BY k.id DESC LIMIT $3",
       {tenant.str(), page_before(page), page_limit(page.limit)}, read);
 }
 
 Result<std::optional<KeyRow>> revoke(Connection& db, const KeyId& id, Timestamp at) {
+  db.as_system();
   CARNET_TRY_VOID(
       execute(db, "UPDATE api_keys SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL",
               {id.str(), time(at)}));
@@ -59,6 +63,7 @@ Result<std::optional<KeyRow>> revoke(Connection& db, const KeyId& id, Timestamp 
 }
 
 Result<void> touch(Connection& db, const KeyId& id, Timestamp at) {
+  db.as_system();
   return execute(db,
                  "UPDATE api_keys SET last_used_at = $2 "
                  "WHERE id = $1 AND (last_used_at IS NULL OR last_used_at < $2)",

@@ -37,6 +37,7 @@ PassportRow read_passport(const Row& row) {
 
 Result<std::optional<ChainHead>> chain_head(Connection& db, const TenantId& tenant,
                                             std::string_view target_set) {
+  db.as_tenant(tenant.str());
   const auto read = [](const Row& row) {
     return ChainHead{.sha256 = get_text(row, 0), .scan_id = get_text(row, 1)};
   };
@@ -47,6 +48,7 @@ Result<std::optional<ChainHead>> chain_head(Connection& db, const TenantId& tena
 }
 
 Result<void> insert(Connection& db, const PassportRow& row) {
+  db.as_tenant(row.tenant_id.str());
   CARNET_TRY_VOID(
       execute(db,
               "INSERT INTO passports (scan_id, tenant_id, target_set, sha256, envelope, log_index, "

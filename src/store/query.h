@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <initializer_list>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -38,11 +39,10 @@ template <class Map>
   return out;
 }
 
-// Runs a statement for its effect only.
+// Runs a statement for its effect only (Connection::send).
 [[nodiscard]] inline Result<void> execute(Connection& db, std::string_view sql,
                                           std::initializer_list<Param> params) {
-  CARNET_TRY_VOID(db.run(sql, params));
-  return {};
+  return db.send(sql, std::span<const Param>(params.begin(), params.size()));
 }
 
 // True if the statement changed at least one row.

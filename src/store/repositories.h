@@ -2,7 +2,9 @@
 // Every SQL statement of Carnet stands behind one of these functions. They take the Connection of a
 // running closure (database.h), so several make one transaction. A tenant's rows are only reached
 // with its TenantId; a row of another tenant is answered as if it were not there (nullopt / false).
-// Thread-safety: as the Connection.
+// Each says whose scope it needs (Connection::as_tenant, as_system), but for those that take the id
+// of a scan or a link alone: they go on in the scope of what ran before them, or the caller sets
+// it. Thread-safety: as the Connection.
 
 #include <optional>
 #include <string>
@@ -26,7 +28,7 @@ Result<bool> update_authorized_targets(Connection& db, const TenantId& id,
 namespace keys {
 Result<void> insert(Connection& db, const KeyRow& row);
 // By primary key, with the tenant's name: the one read of authentication.
-Result<std::optional<KeyRow>> find_by_public_id(Connection& db, std::string_view public_id);
+PointQuery<KeyRow> by_public_id(std::string_view public_id);
 Result<std::vector<KeyRow>> list(Connection& db, const TenantId& tenant, const Page& page);
 // The key as it is after; nullopt if there is none. Revoking twice keeps the first time.
 Result<std::optional<KeyRow>> revoke(Connection& db, const KeyId& id, Timestamp at);
@@ -61,6 +63,12 @@ Result<Renewal> renew(Connection& db, const ScanId& id, std::string_view owner,
 // Running scans whose lease ended go back to the queue (to error after attempts_max, to cancelled
 // if cancelling was asked for); the number of them.
 Result<int> reap(Connection& db, Timestamp now, int attempts_max);
+// How much waits for a worker, and since when.
+struct QueueState {
+  std::int64_t count = 0;
+  std::optional<Timestamp> oldest_created_at;
+};
+[[nodiscard]] Result<QueueState> queue_state(Connection& db);
 // At shutdown; the attempt is not counted. One that was to be cancelled is claimed again with
 // cancel_requested set, and its next worker finishes it as cancelled.
 Result<bool> give_back(Connection& db, const ScanId& id, std::string_view owner);
@@ -80,6 +88,8 @@ struct StoredResult {
   std::string result, sha256;
 };
 Result<std::optional<StoredResult>> find_result(Connection& db, const ScanId& id);
+// As it is stored: base/packed_text.h unpacks it.
+Result<std::optional<StoredResult>> find_packed_result(Connection& db, const ScanId& id);
 // Appends with the next sequence number, which it gives back.
 Result<int> append_event(Connection& db, const ScanId& id, const EventRow& event);
 Result<std::vector<EventRow>> events_after(Connection& db, const ScanId& id, int seq);
@@ -116,7 +126,7 @@ Result<std::vector<InventoryRow>> inventory(Connection& db, const TenantId& tena
 namespace shares {
 Result<void> insert(Connection& db, const ShareRow& row);
 // By primary key, with the tenant's name: the one read of a link.
-Result<std::optional<ShareRow>> find_by_public_id(Connection& db, std::string_view public_id);
+PointQuery<ShareRow> by_public_id(std::string_view public_id);
 Result<std::optional<ShareRow>> find(Connection& db, const TenantId& tenant, const ShareId& id);
 Result<std::vector<ShareRow>> list(Connection& db, const TenantId& tenant,
                                    const std::optional<ScanId>& scan, const Page& page);
@@ -145,6 +155,7 @@ Result<OpenCount> count_open(Connection& db, const TenantId& tenant, const ScanI
 Result<bool> open(Connection& db, const ShareId& id, Timestamp now);
 // For a visitor whose token was found before: whatever tenant it is of. nullopt: it is gone.
 Result<std::optional<ShareRow>> find_for_visitor(Connection& db, const ShareId& id);
+// Does nothing if the link is gone, or this very row is there already.
 Result<void> insert_view(Connection& db, const ViewRow& row);
 // Adds to an entry that stands for several; false if it is gone.
 Result<bool> extend_view(Connection& db, const ViewId& id, int more, Timestamp last_at);

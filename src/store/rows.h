@@ -86,7 +86,7 @@ struct ShareRow {
   std::optional<Timestamp> revoked_at, last_viewed_at;
   int dead_tries = 0;  // at opening it after it was over
   std::optional<Timestamp> last_dead_try_at;
-  std::string tenant_name;      // joined by find_by_public_id
+  std::string tenant_name;      // joined by by_public_id
   std::string tenant_settings;  // likewise; JSON text
 };
 

@@ -49,6 +49,7 @@ std::optional<Position> parse_position(std::string_view text) {
 
 // A scan's children carry no check of the tenant of their own, so the parent is looked at first.
 Result<bool> sample_of(Connection& db, const TenantId& tenant, const ScanId& id) {
+  db.as_tenant(tenant.str());
   const auto read = [](const Row& row) { return get_flag(row, 0); };
   CARNET_TRY(sample, query_one(db, "SELECT sample FROM scans WHERE id = $1 AND tenant_id = $2",
                                {id.str(), tenant.str()}, read));
@@ -59,6 +60,7 @@ Result<bool> sample_of(Connection& db, const TenantId& tenant, const ScanId& id)
 }  // namespace
 
 Result<void> insert(Connection& db, const ScanRow& row) {
+  db.as_tenant(row.tenant_id.str());
   return execute(db,
                  "INSERT INTO scans (" CARNET_SCAN_COLUMNS
                  ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, "
@@ -86,11 +88,13 @@ Result<void> insert(Connection& db, const ScanRow& row) {
 }
 
 Result<std::optional<ScanRow>> find(Connection& db, const TenantId& tenant, const ScanId& id) {
+  db.as_tenant(tenant.str());
   return query_one(db, "SELECT " CARNET_SCAN_COLUMNS " FROM scans WHERE id = $1 AND tenant_id = $2",
                    {id.str(), tenant.str()}, read_scan);
 }
 
 Result<std::vector<ScanRow>> list(Connection& db, const TenantId& tenant, const Page& page) {
+  db.as_tenant(tenant.str());
   return query_all(db,
                    "SELECT " CARNET_SCAN_COLUMNS
                    " FROM scans WHERE tenant_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3",
@@ -98,6 +102,7 @@ Result<std::vector<ScanRow>> list(Connection& db, const TenantId& tenant, const 
 }
 
 Result<int> count(Connection& db, const TenantId& tenant) {
+  db.as_tenant(tenant.str());
   const auto read = [](const Row& row) { return get_int(row, 0); };
   CARNET_TRY(number, query_one(db, "SELECT count(*) FROM scans WHERE tenant_id = $1",
                                {tenant.str()}, read));
@@ -105,6 +110,7 @@ Result<int> count(Connection& db, const TenantId& tenant) {
 }
 
 Result<std::optional<ScanRow>> latest_finished(Connection& db, const TenantId& tenant) {
+  db.as_tenant(tenant.str());
   return query_one(db,
                    "SELECT " CARNET_SCAN_COLUMNS
                    " FROM scans WHERE tenant_id = $1 AND status = 'success' AND sample = 0 ORDER "
@@ -113,11 +119,13 @@ Result<std::optional<ScanRow>> latest_finished(Connection& db, const TenantId& t
 }
 
 Result<bool> erase(Connection& db, const TenantId& tenant, const ScanId& id) {
+  db.as_tenant(tenant.str());
   return execute_any(db, "DELETE FROM scans WHERE id = $1 AND tenant_id = $2",
                      {id.str(), tenant.str()});
 }
 
 Result<bool> set_pinned(Connection& db, const TenantId& tenant, const ScanId& id) {
+  db.as_tenant(tenant.str());
   return execute_any(db, "UPDATE scans SET pinned = 1 WHERE id = $1 AND tenant_id = $2",
                      {id.str(), tenant.str()});
 }
@@ -132,12 +140,16 @@ Result<void> put_result(Connection& db, const ScanId& id, std::string_view resul
       {id.str(), result, sha256});
 }
 
-Result<std::optional<StoredResult>> find_result(Connection& db, const ScanId& id) {
+Result<std::optional<StoredResult>> find_packed_result(Connection& db, const ScanId& id) {
   const auto read = [](const Row& row) {
     return StoredResult{.result = get_text(row, 0), .sha256 = get_text(row, 1)};
   };
-  CARNET_TRY(found, query_one(db, "SELECT result, sha256 FROM scan_results WHERE scan_id = $1",
-                              {id.str()}, read));
+  return query_one(db, "SELECT result, sha256 FROM scan_results WHERE scan_id = $1", {id.str()},
+                   read);
+}
+
+Result<std::optional<StoredResult>> find_result(Connection& db, const ScanId& id) {
+  CARNET_TRY(found, find_packed_result(db, id));
   if (!found) return found;
   CARNET_TRY(text, unpack_text(std::move(found->result)));
   found->result = std::move(text);
@@ -214,6 +226,7 @@ Result<void> mark_latest(Connection& db, const TenantId& tenant, const ScanId& i
 
 Result<std::vector<InventoryRow>> inventory(Connection& db, const TenantId& tenant,
                                             const InventoryFilter& filter) {
+  db.as_tenant(tenant.str());
   const std::optional<Position> from = parse_position(filter.after);
   if (!from)
     return make_validation_error({{.field = "cursor",

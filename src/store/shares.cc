@@ -60,6 +60,7 @@ ViewRow read_view(const Row& row) {
 }  // namespace
 
 Result<void> insert(Connection& db, const ShareRow& row) {
+  db.as_tenant(row.tenant_id.str());
   return execute(
       db,
       "INSERT INTO shares (public_id, id, tenant_id, scan_id, secret_mac, hint, scope, label, "
@@ -76,21 +77,23 @@ Result<void> insert(Connection& db, const ShareRow& row) {
        time(row.expires_at), opt_time(row.revoked_at), opt_time(row.last_viewed_at)});
 }
 
-Result<std::optional<ShareRow>> find_by_public_id(Connection& db, std::string_view public_id) {
-  return query_one(db,
-                   "SELECT " CARNET_SHARE_COLUMNS
-                   ", t.name, t.settings FROM shares s JOIN tenants t ON t.id = s.tenant_id WHERE "
-                   "s.public_id = $1",
-                   {public_id}, read_with_tenant);
+PointQuery<ShareRow> by_public_id(std::string_view public_id) {
+  return {.sql = "SELECT " CARNET_SHARE_COLUMNS
+                 ", t.name, t.settings FROM shares s JOIN tenants t ON t.id = s.tenant_id WHERE "
+                 "s.public_id = $1",
+          .key = std::string(public_id),
+          .read = read_with_tenant};
 }
 
 Result<std::optional<ShareRow>> find(Connection& db, const TenantId& tenant, const ShareId& id) {
+  db.as_tenant(tenant.str());
   return query_one(db, CARNET_SELECT_SHARE "WHERE s.id = $1 AND s.tenant_id = $2",
                    {id.str(), tenant.str()}, read);
 }
 
 Result<std::vector<ShareRow>> list(Connection& db, const TenantId& tenant,
                                    const std::optional<ScanId>& scan, const Page& page) {
+  db.as_tenant(tenant.str());
   if (!scan)
     return query_all(
         db, CARNET_SELECT_SHARE "WHERE s.tenant_id = $1 AND s.id < $2 ORDER BY s.id DESC LIMIT $3",
@@ -104,6 +107,7 @@ Result<std::vector<ShareRow>> list(Connection& db, const TenantId& tenant,
 
 Result<std::optional<ShareRow>> revoke(Connection& db, const TenantId& tenant, const ShareId& id,
                                        Timestamp at) {
+  db.as_tenant(tenant.str());
   CARNET_TRY_VOID(execute(db,
                           "UPDATE shares SET revoked_at = $3, revision = revision + 1 "
                           "WHERE id = $1 AND tenant_id = $2 AND revoked_at IS NULL",
@@ -113,6 +117,7 @@ Result<std::optional<ShareRow>> revoke(Connection& db, const TenantId& tenant, c
 
 Result<std::optional<ShareRow>> patch(Connection& db, const TenantId& tenant, const ShareId& id,
                                       const Patch& patch) {
+  db.as_tenant(tenant.str());
   if (patch.label || patch.recipient || patch.expires_at || patch.paused)
     CARNET_TRY_VOID(execute(
         db,
@@ -126,41 +131,47 @@ Result<std::optional<ShareRow>> patch(Connection& db, const TenantId& tenant, co
 
 Result<OpenCount> count_open(Connection& db, const TenantId& tenant, const ScanId& scan,
                              Timestamp now) {
+  db.as_tenant(tenant.str());
   const auto read_count = [](const Row& row) {
     return OpenCount{.of_tenant = get_int(row, 0), .of_scan = get_int(row, 1)};
   };
   CARNET_TRY(count, query_one(db,
-                              "SELECT count(*), COALESCE(sum(scan_id = $3), 0) FROM shares "
+                              "SELECT count(*), count(*) FILTER (WHERE scan_id = $3) FROM shares "
                               "WHERE tenant_id = $1 AND revoked_at IS NULL AND expires_at > $2",
                               {tenant.str(), time(now), scan.str()}, read_count));
   return count.value_or(OpenCount{});
 }
 
 Result<bool> open(Connection& db, const ShareId& id, Timestamp now) {
+  db.as_system();
   return execute_any(db,
                      "UPDATE shares SET view_count = view_count + 1, last_viewed_at = $2 "
-                     "WHERE id = $1 AND revoked_at IS NULL AND NOT paused AND expires_at > $2 "
+                     "WHERE id = $1 AND revoked_at IS NULL AND paused = 0 AND expires_at > $2 "
                      "AND (max_views IS NULL OR view_count < max_views)",
                      {id.str(), time(now)});
 }
 
 Result<std::optional<ShareRow>> find_for_visitor(Connection& db, const ShareId& id) {
+  db.as_system();
   return query_one(db, CARNET_SELECT_SHARE "WHERE s.id = $1", {id.str()}, read);
 }
 
 Result<void> insert_view(Connection& db, const ViewRow& row) {
+  db.as_system();
   return execute(
       db,
       "INSERT INTO share_views (id, share_id, at, last_at, count, outcome, format, "
-      "visitor, user_agent) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+      "visitor, user_agent) SELECT $1, s.id, $3, $4, $5, $6, $7, $8, $9 FROM shares s "
+      "WHERE s.id = $2 ON CONFLICT (id) DO NOTHING",
       {row.id.str(), row.share_id.str(), time(row.at), time(std::max(row.at, row.last_at)),
        integer(row.count), row.outcome, row.format, row.visitor, row.user_agent});
 }
 
 Result<bool> extend_view(Connection& db, const ViewId& id, int more, Timestamp last_at) {
+  db.as_system();
   return execute_any(db,
-                     "UPDATE share_views SET count = count + $2, last_at = max(last_at, $3) "
-                     "WHERE id = $1",
+                     "UPDATE share_views SET count = count + $2, "
+                     "last_at = CASE WHEN last_at < $3 THEN $3 ELSE last_at END WHERE id = $1",
                      {id.str(), integer(more), time(last_at)});
 }
 
@@ -183,9 +194,11 @@ Result<std::vector<ScorePoint>> score_history(Connection& db, const ScanId& scan
 }
 
 Result<void> add_dead_tries(Connection& db, const ShareId& id, int more, Timestamp last_at) {
+  db.as_system();
   return execute(db,
                  "UPDATE shares SET dead_tries = dead_tries + $2, "
-                 "last_dead_try_at = max(COALESCE(last_dead_try_at, 0), $3) WHERE id = $1",
+                 "last_dead_try_at = CASE WHEN last_dead_try_at > $3 THEN last_dead_try_at ELSE $3 "
+                 "END WHERE id = $1",
                  {id.str(), integer(more), time(last_at)});
 }
 

@@ -4,7 +4,7 @@
 
 #include <string_view>
 
-#include "base/error.h"
+#include "store/errors.h"
 
 namespace carnet::store {
 
@@ -14,10 +14,6 @@ namespace carnet::store {
 // `internal` only.
 [[nodiscard]] Error sqlite_error(int code, std::string_view message, std::string_view sql);
 
-[[nodiscard]] Error unavailable(std::string_view public_detail, int retry_after_s,
-                                std::string_view internal);
 [[nodiscard]] Error database_moved();  // the file is no longer where it was opened
-[[nodiscard]] Error queue_full();
-[[nodiscard]] Error shutting_down();
 
 }  // namespace carnet::store

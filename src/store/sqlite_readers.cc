@@ -26,7 +26,7 @@ void SqliteReaders::drain() {
 
 void SqliteReaders::loop(SqliteConnection& connection) {
   for (;;) {
-    std::vector<SqliteJob> jobs = queue_.take(1, std::nullopt);
+    std::vector<Job> jobs = queue_.take(1, std::nullopt);
     if (jobs.empty()) return;
     Result<void> result = run(connection, jobs.front().work);
     jobs.front().work = nullptr;

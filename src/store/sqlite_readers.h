@@ -8,9 +8,9 @@
 #include <thread>
 #include <vector>
 
+#include "store/jobs.h"
 #include "store/sqlite_connection.h"
 #include "store/sqlite_file_guard.h"
-#include "store/sqlite_jobs.h"
 
 namespace carnet::store {
 
@@ -24,6 +24,7 @@ class SqliteReaders {
   SqliteReaders& operator=(const SqliteReaders&) = delete;
 
   void submit(Database::Work work, Database::Done done);
+  [[nodiscard]] MetricText::Queue state() const { return queue_.state(); }
   // Finishes the queue, ends the threads and closes their connections. Idempotent.
   void drain();
 
@@ -32,7 +33,7 @@ class SqliteReaders {
   [[nodiscard]] Result<void> run(SqliteConnection& connection, const Database::Work& work);
 
   SqliteFileGuard& guard_;
-  SqliteJobQueue queue_;
+  JobQueue queue_;
   std::vector<std::unique_ptr<SqliteConnection>> connections_;
   std::vector<std::thread> threads_;
 };

@@ -48,15 +48,15 @@ void SqliteWriter::loop() {
   for (;;) {
     std::optional<std::chrono::milliseconds> patience;
     if (faulty()) patience = kProbeInterval;
-    std::vector<SqliteJob> jobs = queue_.take(group_max_, patience);
+    std::vector<Job> jobs = queue_.take(group_max_, patience);
     if (jobs.empty() && queue_.closed()) return;
     if (jobs.empty()) probe();
-    for (std::span<SqliteJob> rest = jobs; !rest.empty();) rest = rest.subspan(run_group(rest));
+    for (std::span<Job> rest = jobs; !rest.empty();) rest = rest.subspan(run_group(rest));
     checkpoint_if_due();
   }
 }
 
-std::size_t SqliteWriter::run_group(std::span<SqliteJob> jobs) {
+std::size_t SqliteWriter::run_group(std::span<Job> jobs) {
   std::vector<Result<void>> results;
   if (guard_.check()) {
     results = run_transaction(jobs);
@@ -73,14 +73,14 @@ std::size_t SqliteWriter::run_group(std::span<SqliteJob> jobs) {
   return results.size();
 }
 
-std::vector<Result<void>> SqliteWriter::run_transaction(std::span<SqliteJob> jobs) {
+std::vector<Result<void>> SqliteWriter::run_transaction(std::span<Job> jobs) {
   std::vector<Result<void>> results;
   if (auto begun = connection_->run("BEGIN IMMEDIATE"); !begun) {
     results.assign(jobs.size(), tl::unexpected(begun.error()));
     return results;
   }
   results.reserve(jobs.size());
-  for (const SqliteJob& job : jobs) {
+  for (const Job& job : jobs) {
     results.push_back(run_in_savepoint(job.work));
     if (connection_->in_transaction()) continue;
     // On a full disk or an I/O error SQLite may roll the whole transaction back by itself, and what
@@ -115,7 +115,12 @@ Result<void> SqliteWriter::run_in_savepoint(const Database::Work& work) {
 }
 
 Result<void> SqliteWriter::commit() {
-  if (auto committed = connection_->run("COMMIT"); !committed) {
+  const auto begun = std::chrono::steady_clock::now();
+  auto committed = connection_->run("COMMIT");
+  const std::chrono::nanoseconds took = std::chrono::steady_clock::now() - begun;
+  (committed ? commits_ : commits_failed_).fetch_add(1, std::memory_order_relaxed);
+  commit_ns_.fetch_add(static_cast<std::uint64_t>(took.count()), std::memory_order_relaxed);
+  if (!committed) {
     connection_->rollback();
     return tl::unexpected(std::move(committed).error());
   }
@@ -123,6 +128,19 @@ Result<void> SqliteWriter::commit() {
   // they are stored.
   if (!guard_.check()) return tl::unexpected(database_moved());
   return {};
+}
+
+void SqliteWriter::report(MetricText& out) const {
+  constexpr double kNanoseconds = 1e9;
+  const auto number = [](const std::atomic<std::uint64_t>& count) {
+    return static_cast<double>(count.load(std::memory_order_relaxed));
+  };
+  out.queue("database_write", queue_.state());
+  out.counter("carnet_database_commits_total", "Commits that are on disk.", number(commits_));
+  out.counter("carnet_database_commit_failures_total", "Commits that failed: full disk, I/O error.",
+              number(commits_failed_));
+  out.counter("carnet_database_commit_seconds_total", "Time that commits took, syncing to disk.",
+              number(commit_ns_) / kNanoseconds);
 }
 
 void SqliteWriter::probe() {

@@ -11,9 +11,9 @@
 #include <thread>
 #include <vector>
 
+#include "store/jobs.h"
 #include "store/sqlite_connection.h"
 #include "store/sqlite_file_guard.h"
-#include "store/sqlite_jobs.h"
 
 namespace carnet::store {
 
@@ -35,6 +35,7 @@ class SqliteWriter {
   // by itself once a second, so that readiness returns even if nobody sends a write to a server
   // that says it is not ready.
   [[nodiscard]] bool faulty() const { return faulty_.load(std::memory_order_relaxed); }
+  void report(MetricText& out) const;
   // Finishes the queue and ends the thread. Idempotent.
   void drain();
   // Empties the WAL into the file and closes the connection; after drain(), when no other
@@ -46,9 +47,9 @@ class SqliteWriter {
   // Runs closures in one transaction and completes them; gives how many of `jobs` were taken. Fewer
   // than all only when SQLite ended the transaction in the middle: those not yet run then get a
   // transaction of their own.
-  [[nodiscard]] std::size_t run_group(std::span<SqliteJob> jobs);
+  [[nodiscard]] std::size_t run_group(std::span<Job> jobs);
   // The results of a group, one for each closure that was run.
-  [[nodiscard]] std::vector<Result<void>> run_transaction(std::span<SqliteJob> jobs);
+  [[nodiscard]] std::vector<Result<void>> run_transaction(std::span<Job> jobs);
   [[nodiscard]] Result<void> run_in_savepoint(const Database::Work& work);
   [[nodiscard]] Result<void> commit();
   void probe();
@@ -57,8 +58,9 @@ class SqliteWriter {
   std::unique_ptr<SqliteConnection> connection_;
   SqliteFileGuard& guard_;
   std::size_t group_max_;
-  SqliteJobQueue queue_;
+  JobQueue queue_;
   std::atomic<bool> faulty_{false};
+  std::atomic<std::uint64_t> commits_{0}, commits_failed_{0}, commit_ns_{0};
   int checkpointed_pages_ = 0;
   std::thread thread_;
 };

@@ -16,6 +16,7 @@ TenantRow read(const Row& row) {
 }  // namespace
 
 Result<void> insert(Connection& db, const TenantRow& row) {
+  db.as_tenant(row.id.str());
   return execute(db,
                  "INSERT INTO tenants (id, name, slug, settings, authorized_targets, created_at) "
                  "VALUES ($1, $2, $3, $4, $5, $6)",
@@ -24,6 +25,7 @@ Result<void> insert(Connection& db, const TenantRow& row) {
 }
 
 Result<std::optional<TenantRow>> find(Connection& db, const TenantId& id) {
+  db.as_tenant(id.str());
   return query_one(
       db,
       "SELECT id, name, slug, settings, authorized_targets, created_at FROM tenants WHERE id = $1",
@@ -31,6 +33,7 @@ Result<std::optional<TenantRow>> find(Connection& db, const TenantId& id) {
 }
 
 Result<std::vector<TenantRow>> list(Connection& db, const Page& page) {
+  db.as_system();
   return query_all(db,
                    "SELECT id, name, slug, settings, authorized_targets, created_at FROM tenants "
                    "WHERE id < $1 ORDER BY id DESC LIMIT $2",
@@ -38,11 +41,13 @@ Result<std::vector<TenantRow>> list(Connection& db, const Page& page) {
 }
 
 Result<bool> update_settings(Connection& db, const TenantId& id, std::string_view settings) {
+  db.as_tenant(id.str());
   return execute_any(db, "UPDATE tenants SET settings = $2 WHERE id = $1", {id.str(), settings});
 }
 
 Result<bool> update_authorized_targets(Connection& db, const TenantId& id,
                                        std::string_view targets) {
+  db.as_tenant(id.str());
   return execute_any(db, "UPDATE tenants SET authorized_targets = $2 WHERE id = $1",
                      {id.str(), targets});
 }

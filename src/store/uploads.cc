@@ -19,6 +19,7 @@ UploadRow read(const Row& row) {
 }  // namespace
 
 Result<void> insert(Connection& db, const UploadRow& row) {
+  db.as_tenant(row.tenant_id.str());
   return execute(db,
                  "INSERT INTO uploads (id, tenant_id, created_by, created_at, expires_at, "
                  "file_count, targets, endpoints) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
@@ -28,6 +29,7 @@ Result<void> insert(Connection& db, const UploadRow& row) {
 
 Result<std::optional<UploadRow>> find(Connection& db, const TenantId& tenant, const UploadId& id,
                                       Timestamp now) {
+  db.as_tenant(tenant.str());
   return query_one(db,
                    "SELECT id, tenant_id, created_by, created_at, expires_at, file_count, targets, "
                    "endpoints FROM uploads WHERE id = $1 AND tenant_id = $2 AND expires_at > $3",
@@ -35,6 +37,7 @@ Result<std::optional<UploadRow>> find(Connection& db, const TenantId& tenant, co
 }
 
 Result<int> count(Connection& db, const TenantId& tenant, Timestamp now) {
+  db.as_tenant(tenant.str());
   const auto number = [](const Row& row) { return static_cast<int>(row.integer(0)); };
   CARNET_TRY(found, query_one(db,
                               "SELECT count(*) FROM uploads WHERE tenant_id = $1 AND expires_at > "
@@ -45,6 +48,7 @@ Result<int> count(Connection& db, const TenantId& tenant, Timestamp now) {
 
 Result<bool> copy_to_scan(Connection& db, const TenantId& tenant, const UploadId& id,
                           const ScanId& scan, Timestamp now) {
+  db.as_tenant(tenant.str());
   return execute_any(db,
                      "INSERT INTO scan_files (scan_id, endpoints) SELECT $1, endpoints FROM "
                      "uploads WHERE id = $2 AND tenant_id = $3 AND expires_at > $4",
@@ -63,6 +67,7 @@ Result<void> drop_files_of_scan(Connection& db, const ScanId& scan) {
 }
 
 Result<int> purge(Connection& db, Timestamp now, int limit) {
+  db.as_system();
   CARNET_TRY(purged, db.run("DELETE FROM uploads WHERE id IN (SELECT id FROM uploads WHERE "
                             "expires_at <= $1 ORDER BY expires_at LIMIT $2)",
                             {time(now), page_limit(limit)}));

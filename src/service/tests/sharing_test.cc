@@ -23,11 +23,13 @@ class Links : public ServiceTest {
     return std::move(*created);
   }
   ErrorCode code_of(const CreatedShare& link) {
-    const auto open = sharing.resolve(link.token.expose());
+    const auto open = run_task(sharing.resolve(link.token.expose()));
     EXPECT_FALSE(open.has_value());
     return open ? ErrorCode::kInternal : open.error().code;
   }
-  bool opens(const CreatedShare& link) { return sharing.resolve(link.token.expose()).has_value(); }
+  bool opens(const CreatedShare& link) {
+    return run_task(sharing.resolve(link.token.expose())).has_value();
+  }
 
   Actor actor, other;
   ScanId scan;
@@ -38,7 +40,7 @@ TEST_F(Links, ALinkOpensTheScanItWasMadeFor) {
       share({.expires_hours = 1, .label = "Auditor", .scope = "report", .recipient = "KPMG"});
   EXPECT_EQ(link.row.expires_at, clock.now() + std::chrono::hours(1));
   EXPECT_EQ(link.row.hint, link.token.expose().substr(link.token.expose().size() - 4));
-  const auto open = sharing.resolve(link.token.expose());
+  const auto open = run_task(sharing.resolve(link.token.expose()));
   ASSERT_TRUE(open);
   EXPECT_EQ(open->share.scan_id, scan);
   EXPECT_EQ(open->share.tenant_name, "acme");
@@ -59,11 +61,11 @@ TEST_F(Links, VisitorsSeeTheBrandingName) {
   Settings settings;
   settings.branding_name = "ACME Security";
   ASSERT_TRUE(run_task(tenancy.put_settings(actor, settings)));
-  EXPECT_EQ(sharing.resolve(link.token.expose())->share.tenant_name, "ACME Security");
+  EXPECT_EQ(run_task(sharing.resolve(link.token.expose()))->share.tenant_name, "ACME Security");
   settings.branding_name = "";
   settings.retention_days = 30;
   ASSERT_TRUE(run_task(tenancy.put_settings(actor, settings)));
-  EXPECT_EQ(sharing.resolve(link.token.expose())->share.tenant_name, "acme");
+  EXPECT_EQ(run_task(sharing.resolve(link.token.expose()))->share.tenant_name, "acme");
 }
 
 TEST_F(Links, TheTokenIsNowhereOnDiskAndTheTrailHasNone) {
@@ -116,13 +118,13 @@ TEST_F(Links, MalformedUnknownAndForgedTokensAreOneAndTheSame) {
   std::string typo(link.token.expose());
   typo.back() = typo.back() == 'A' ? 'B' : 'A';
   ASSERT_TRUE(crypto::parse_token(crypto::kShareTokenPrefix, forged));
-  const auto first = sharing.resolve("cnt_s_nonsense");
+  const auto first = run_task(sharing.resolve("cnt_s_nonsense"));
   ASSERT_FALSE(first);
   EXPECT_EQ(first.error().code, ErrorCode::kNotFound);
   for (const std::string_view text :
        {unknown.text.expose(), std::string_view(forged), std::string_view(typo),
         std::string_view(""), std::string_view("\xff\0x", 3)}) {
-    const auto answer = sharing.resolve(text);
+    const auto answer = run_task(sharing.resolve(text));
     ASSERT_FALSE(answer);
     EXPECT_EQ(answer.error().code, first.error().code);
     EXPECT_EQ(answer.error().public_detail, first.error().public_detail);
@@ -207,7 +209,7 @@ TEST_F(Links, AnotherTenantReachesNothing) {
 
 TEST_F(Links, DownloadsAreLoggedWithoutTheAddress) {
   const CreatedShare link = share({.scope = "report"});
-  const auto open = sharing.resolve(link.token.expose());
+  const auto open = run_task(sharing.resolve(link.token.expose()));
   ASSERT_TRUE(open);
   const auto json = run_task(sharing.artifact(open->share.scan_id, ArtifactFormat::kJson));
   ASSERT_TRUE(json);
@@ -250,7 +252,7 @@ TEST_F(Links, WithoutADatabaseNothingIsGuessed) {
   const CreatedShare link = share();
   db->stop();
   EXPECT_EQ(run_task(sharing.create(actor, scan, {})).error().code, ErrorCode::kUnavailable);
-  const auto open = sharing.resolve(link.token.expose());
+  const auto open = run_task(sharing.resolve(link.token.expose()));
   ASSERT_FALSE(open);
   EXPECT_EQ(open.error().code, ErrorCode::kUnavailable);
 }

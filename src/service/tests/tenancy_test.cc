@@ -58,7 +58,7 @@ TEST_F(Tenants, AKeyOpensItsTenantUntilItIsRevoked) {
       platform(), actor.tenant,
       {.label = "ci", .role = Role::kAdmin, .expires_days = {}, .rate_per_minute = 7}));
   ASSERT_TRUE(issued);
-  const auto identity = tenancy.authenticate(issued->token.expose());
+  const auto identity = run_task(tenancy.authenticate(issued->token.expose()));
   ASSERT_TRUE(identity);
   EXPECT_EQ(identity->actor.tenant, actor.tenant);
   EXPECT_EQ(identity->actor.tenant_name, "acme");
@@ -69,7 +69,7 @@ TEST_F(Tenants, AKeyOpensItsTenantUntilItIsRevoked) {
 
   const auto revoked = run_task(tenancy.revoke_key(platform(), issued->row.id));
   ASSERT_TRUE(revoked);
-  EXPECT_FALSE(tenancy.authenticate(issued->token.expose()));
+  EXPECT_FALSE(run_task(tenancy.authenticate(issued->token.expose())));
   clock.advance(std::chrono::seconds(5));
   const auto again = run_task(tenancy.revoke_key(platform(), issued->row.id));
   ASSERT_TRUE(again);
@@ -94,17 +94,17 @@ TEST_F(Tenants, EveryWrongKeyGetsTheSameAnswer) {
   for (const std::string_view text :
        {std::string_view(""), std::string_view("cnt_k_short"), unknown.text.expose(),
         std::string_view(forged), revoked->token.expose()}) {
-    const auto answer = tenancy.authenticate(text);
+    const auto answer = run_task(tenancy.authenticate(text));
     ASSERT_FALSE(answer) << text;
     errors.push_back(answer.error());
   }
   const Timestamp expires = *good->row.expires_at;
   clock.advance(expires - clock.now() - std::chrono::milliseconds(1));
-  EXPECT_TRUE(tenancy.authenticate(good->token.expose()));
+  EXPECT_TRUE(run_task(tenancy.authenticate(good->token.expose())));
   clock.advance(std::chrono::milliseconds(1));
-  errors.push_back(tenancy.authenticate(good->token.expose()).error());
+  errors.push_back(run_task(tenancy.authenticate(good->token.expose())).error());
   clock.advance(std::chrono::milliseconds(1));
-  errors.push_back(tenancy.authenticate(good->token.expose()).error());
+  errors.push_back(run_task(tenancy.authenticate(good->token.expose())).error());
   for (const Error& error : errors) {
     EXPECT_EQ(error.code, ErrorCode::kUnauthenticated);
     EXPECT_EQ(error.public_detail, errors.front().public_detail);
@@ -128,12 +128,12 @@ TEST_F(Tenants, LastUseIsWrittenAtMostEveryHalfMinute) {
     return run_task(tenancy.list_keys(actor.tenant, {}))->front().last_used_at;
   };
   const Timestamp first = clock.now();
-  ASSERT_TRUE(tenancy.authenticate(issued->token.expose()));
+  ASSERT_TRUE(run_task(tenancy.authenticate(issued->token.expose())));
   EXPECT_EQ(last_used(), std::nullopt);
   run_task(tenancy.flush_last_used());
   EXPECT_EQ(last_used(), first);
   clock.advance(std::chrono::milliseconds(29'999));
-  ASSERT_TRUE(tenancy.authenticate(issued->token.expose()));
+  ASSERT_TRUE(run_task(tenancy.authenticate(issued->token.expose())));
   run_task(tenancy.flush_last_used());
   EXPECT_EQ(last_used(), first);
   clock.advance(std::chrono::milliseconds(1));
@@ -148,7 +148,7 @@ TEST_F(Tenants, OtherTenantsAndUnknownOnesAreNotFound) {
   EXPECT_EQ(run_task(tenancy.issue_key(other, acme.tenant, {.label = "k"})).error().code,
             ErrorCode::kNotFound);
   EXPECT_EQ(run_task(tenancy.revoke_key(other, key->row.id)).error().code, ErrorCode::kNotFound);
-  EXPECT_TRUE(tenancy.authenticate(key->token.expose()))
+  EXPECT_TRUE(run_task(tenancy.authenticate(key->token.expose())))
       << "the refused revocation must be rolled back";
   const TenantId nobody = TenantId::generate(clock.now(), random);
   EXPECT_EQ(run_task(tenancy.issue_key(platform(), nobody, {.label = "k"})).error().code,

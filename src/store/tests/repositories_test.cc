@@ -66,7 +66,7 @@ TEST_F(Repositories, KeysAreFoundRevokedOnceAndTouchedForwardOnly) {
                    .created_at = kNow,
                    .expires_at = kNow + std::chrono::hours(1)};
   ASSERT_TRUE(run([&](Connection& c) { return keys::insert(c, row); }));
-  const auto found = w([](Connection& c) { return keys::find_by_public_id(c, "pub1"); });
+  const auto found = find_row(keys::by_public_id("pub1"));
   ASSERT_TRUE(found);
   EXPECT_EQ(found->id, row.id);
   EXPECT_EQ(found->secret_mac, row.secret_mac);
@@ -75,7 +75,7 @@ TEST_F(Repositories, KeysAreFoundRevokedOnceAndTouchedForwardOnly) {
   EXPECT_EQ(found->expires_at, row.expires_at);
   EXPECT_EQ(found->revoked_at, std::nullopt);
   EXPECT_EQ(found->tenant_name, "Name of ours");
-  EXPECT_FALSE(w([](Connection& c) { return keys::find_by_public_id(c, "nope"); }));
+  EXPECT_FALSE(find_row(keys::by_public_id("nope")));
   EXPECT_EQ(w([&](Connection& c) { return keys::list(c, ours_, {}); }).size(), 1u);
   EXPECT_TRUE(w([&](Connection& c) { return keys::list(c, theirs_, {}); }).empty());
   EXPECT_TRUE(
@@ -84,8 +84,7 @@ TEST_F(Repositories, KeysAreFoundRevokedOnceAndTouchedForwardOnly) {
   const auto later = kNow + std::chrono::seconds(9);
   ASSERT_TRUE(run([&](Connection& c) { return keys::touch(c, row.id, later); }));
   ASSERT_TRUE(run([&](Connection& c) { return keys::touch(c, row.id, kNow); }));
-  EXPECT_EQ(w([](Connection& c) { return keys::find_by_public_id(c, "pub1"); })->last_used_at,
-            later);
+  EXPECT_EQ(find_row(keys::by_public_id("pub1"))->last_used_at, later);
   EXPECT_EQ(w([&](Connection& c) { return keys::revoke(c, row.id, kNow); })->revoked_at, kNow);
   EXPECT_EQ(w([&](Connection& c) { return keys::revoke(c, row.id, later); })->revoked_at, kNow);
   EXPECT_FALSE(w([&](Connection& c) { return keys::revoke(c, id<KeyId>(2), kNow); }));
@@ -381,7 +380,7 @@ TEST_F(Repositories, SharesAreFoundListedChangedAndRevokedOnce) {
     CARNET_TRY_VOID(shares::insert(c, row));
     return shares::insert(c, second);
   }));
-  const auto found = w([](Connection& c) { return shares::find_by_public_id(c, "pub1"); });
+  const auto found = find_row(shares::by_public_id("pub1"));
   ASSERT_TRUE(found);
   EXPECT_EQ(found->id, row.id);
   EXPECT_EQ(found->secret_mac, row.secret_mac);
@@ -391,7 +390,7 @@ TEST_F(Repositories, SharesAreFoundListedChangedAndRevokedOnce) {
   EXPECT_EQ(found->expires_at, row.expires_at);
   EXPECT_EQ(found->revision, 1);
   EXPECT_EQ(found->tenant_name, "Name of ours");
-  EXPECT_FALSE(w([](Connection& c) { return shares::find_by_public_id(c, "pub3"); }));
+  EXPECT_FALSE(find_row(shares::by_public_id("pub3")));
   EXPECT_EQ(w([&](Connection& c) { return shares::find(c, ours_, second.id); })->passcode_hash,
             std::nullopt);
   EXPECT_FALSE(w([&](Connection& c) { return shares::find(c, theirs_, row.id); }));

@@ -1,6 +1,7 @@
 #pragma once
-// A SQLite database in a folder of its own, rows to put into it, and calls that wait. For the tests
-// of src/store only; one fixture per test, not thread-safe but for its database.
+// A database of its own (SQLite or PostgreSQL, tests/support/test_database.h), rows to put into it,
+// and calls that wait. For the tests of src/store only; one fixture per test, not thread-safe but
+// for its database.
 
 #include <gtest/gtest.h>
 
@@ -12,6 +13,7 @@
 #include <future>
 
 #include "store/repositories.h"
+#include "tests/support/test_database.h"
 
 namespace carnet::store {
 
@@ -34,13 +36,16 @@ class StoreTest : public ::testing::Test {
   }
 
   void open() {
-    auto opened = open_sqlite(options_);
+    if (test::on_postgresql() && !postgres_) postgres_ = std::make_unique<test::TestDatabase>();
+    auto opened = postgres_ ? postgres_->open() : open_sqlite(options_);
     ASSERT_TRUE(opened) << opened.error().public_detail << " / " << opened.error().internal;
     db_ = std::move(*opened);
   }
   void close() { db_.reset(); }
 
-  // Runs a closure as one write and gives its value; the test fails if the closure does.
+  // Closures begin in the scope of the whole system, as a caller of the functions that take an id
+  // alone would set it. Runs one as one write and gives its value; the test fails if the closure
+  // does.
   template <class T>
   T write(const Closure<T>& closure) {
     Result<T> result = try_write<T>(closure);
@@ -49,13 +54,28 @@ class StoreTest : public ::testing::Test {
   }
   template <class T>
   Result<T> try_write(const Closure<T>& closure) {
-    return wait<T>(db_->write<T>(closure));
+    return wait<T>(db_->write<T>(in_system<T>(closure)));
   }
   template <class T>
   Result<T> try_read(const Closure<T>& closure) {
-    return wait<T>(db_->read<T>(closure));
+    return wait<T>(db_->read<T>(in_system<T>(closure)));
   }
-  Result<void> run(const Database::Work& work) { return db_->write_blocking(work); }
+  template <class T>
+  std::optional<T> find_row(PointQuery<T> query) {
+    Result<std::optional<T>> found = wait<std::optional<T>>(db_->find<T>(std::move(query)));
+    EXPECT_TRUE(found) << found.error().public_detail << " / " << found.error().internal;
+    return found.value_or(std::nullopt);
+  }
+  template <class T>
+  static Closure<T> in_system(const Closure<T>& closure) {
+    return [closure](Connection& c) {
+      c.as_system();
+      return closure(c);
+    };
+  }
+  Result<void> run(const Database::Work& work) {
+    return db_->write_blocking(in_system<void>(work));
+  }
   Result<void> run_sql(std::string_view sql) {
     return run([sql](Connection& c) -> Result<void> {
       CARNET_TRY_VOID(c.run(sql));
@@ -75,6 +95,7 @@ class StoreTest : public ::testing::Test {
   std::int64_t number(std::string_view sql) {
     const Closure<std::int64_t> closure = [sql](Connection& c) -> Result<std::int64_t> {
       std::int64_t out = -1;
+      c.as_system();
       CARNET_TRY_VOID(c.run(sql, {}, [&](const Row& row) { out = row.integer(0); }));
       return out;
     };
@@ -133,7 +154,8 @@ class StoreTest : public ::testing::Test {
   }
 
   std::filesystem::path folder_;
-  SqliteOptions options_;
+  SqliteOptions options_;                         // for SQLite
+  std::unique_ptr<test::TestDatabase> postgres_;  // for PostgreSQL
   std::unique_ptr<Database> db_;
   SystemRandom random_;
   int sequence_ = 0;

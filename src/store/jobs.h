@@ -1,6 +1,6 @@
 #pragma once
 // The queue of closures between the callers and the database threads, and how one closure is run.
-// Owned by the SQLite writer and readers; thread-safe. Limit: `capacity` closures wait; more are
+// Owned by the threads of a backend; thread-safe. Limit: `capacity` closures wait; more are
 // refused at once.
 
 #include <chrono>
@@ -14,32 +14,34 @@
 
 namespace carnet::store {
 
-struct SqliteJob {
+struct Job {
   Database::Work work;
   Database::Done done;
 };
 
-class SqliteJobQueue {
+class JobQueue {
  public:
-  explicit SqliteJobQueue(int capacity) : capacity_(static_cast<std::size_t>(capacity)) {}
+  explicit JobQueue(int capacity) : capacity_(static_cast<std::size_t>(capacity)) {}
 
   // Queues the job, or calls its `done` with kUnavailable on this thread when the queue is full or
   // closed.
-  void push(SqliteJob job);
+  void push(Job job);
   // Waits for work and takes up to `most`. Empty: the queue is closed and drained, or `patience` is
   // over.
-  [[nodiscard]] std::vector<SqliteJob> take(std::size_t most,
-                                            std::optional<std::chrono::milliseconds> patience);
+  [[nodiscard]] std::vector<Job> take(std::size_t most,
+                                      std::optional<std::chrono::milliseconds> patience);
   // Refuses new work and wakes everyone; what is queued can still be taken.
   void close();
   [[nodiscard]] bool closed() const;
+  [[nodiscard]] MetricText::Queue state() const;
 
  private:
   mutable std::mutex mutex_;
   std::condition_variable changed_;
-  std::deque<SqliteJob> jobs_;
+  std::deque<Job> jobs_;
   bool closed_ = false;
   std::size_t capacity_;
+  std::uint64_t accepted_ = 0, refused_ = 0;
 };
 
 // Runs a closure; an exception becomes kInternal.

@@ -1,0 +1,123 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <future>
+
+#include "store/database.h"
+#include "store/pg_lookups.h"
+#include "store/pg_migrate.h"
+#include "store/pg_monitor.h"
+#include "store/pg_pool.h"
+
+namespace carnet::store {
+namespace {
+
+constexpr std::chrono::milliseconds kAnswerGrace{10'000};  // beyond the server's own time-out
+constexpr std::chrono::milliseconds kMonitorTimeout{3'000};
+constexpr int kReadersShare = 3;
+
+class PgDatabase final : public Database {
+ public:
+  PgDatabase(const PostgresOptions& options, int server_version)
+      : server_version_(server_version),
+        writers_(pool(options, PgConnection::Mode::kWrite), health_),
+        readers_(pool(options, PgConnection::Mode::kRead), health_),
+        lookups_(lookup_options(options), options.queue_max, health_),
+        monitor_(monitor_options(options), health_) {}
+  ~PgDatabase() override { shut_down(); }
+
+  bool healthy() override {
+    return !stopped_.load(std::memory_order_relaxed) && health_.reachable() &&
+           !health_.write_fault();
+  }
+  void stop() override { shut_down(); }
+  bool shared() const override { return true; }
+  std::string description() const override {
+    constexpr int kMajor = 10'000;
+    return fmt::format("PostgreSQL {}.{}", server_version_ / kMajor, server_version_ % kMajor);
+  }
+  void report(MetricText& out) const override {
+    writers_.report(out, "database_write");
+    readers_.report(out, "database_read");
+  }
+  void on_notification(std::string channel, OnNotification callback) override {
+    monitor_.on_notification(std::move(channel), std::move(callback));
+  }
+  bool leads(std::string_view name) override { return monitor_.leads(name); }
+
+ protected:
+  void submit_write(Work work, Done done) override {
+    writers_.submit(std::move(work), std::move(done));
+  }
+  void submit_read(Work work, Done done) override {
+    readers_.submit(std::move(work), std::move(done));
+  }
+  void submit_find(std::string_view sql, std::string key, Connection::OnRow on_row,
+                   Done done) override {
+    lookups_.submit(
+        {.sql = sql, .key = std::move(key), .on_row = std::move(on_row), .done = std::move(done)});
+  }
+  Result<void> run_point_read(const Work& work) override {
+    auto promise = std::make_shared<std::promise<Result<void>>>();
+    std::future<Result<void>> future = promise->get_future();
+    readers_.submit(work,
+                    [promise](Result<void> result) { promise->set_value(std::move(result)); });
+    return future.get();
+  }
+  bool points_inline() const override { return false; }
+
+ private:
+  static PgConnectOptions connect_options(const PostgresOptions& options,
+                                          std::chrono::milliseconds statement_timeout) {
+    return {.url = options.url,
+            .setup = pg_session_setup(static_cast<int>(statement_timeout.count())),
+            .answer_timeout = statement_timeout + kAnswerGrace};
+  }
+  static PgPool::Options pool(const PostgresOptions& options, PgConnection::Mode mode) {
+    const int readers = std::max(1, options.connections / kReadersShare);
+    const bool writes = mode == PgConnection::Mode::kWrite;
+    return {.connect = connect_options(options, options.statement_timeout),
+            .mode = mode,
+            .threads = writes ? std::max(1, options.connections - readers) : readers,
+            .queue_max = options.queue_max};
+  }
+  static PgConnectOptions lookup_options(const PostgresOptions& options) {
+    PgConnectOptions out = connect_options(options, options.statement_timeout);
+    out.setup += "; SET carnet.tenant = '*'";  // for the whole session, see PointQuery
+    return out;
+  }
+  static PgConnectOptions monitor_options(const PostgresOptions& options) {
+    PgConnectOptions out = connect_options(options, kMonitorTimeout);
+    out.answer_timeout = kMonitorTimeout;
+    return out;
+  }
+
+  void shut_down() {
+    const std::lock_guard lock(stop_mutex_);
+    if (stopped_.exchange(true)) return;
+    monitor_.stop();
+    lookups_.drain();
+    writers_.drain();
+    readers_.drain();
+  }
+
+  const int server_version_;
+  std::mutex stop_mutex_;
+  std::atomic<bool> stopped_{false};
+  PgHealth health_;
+  PgPool writers_;
+  PgPool readers_;
+  PgLookups lookups_;
+  PgMonitor monitor_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Database>> open_postgres(const PostgresOptions& options) {
+  CARNET_TRY_VOID(migrate_postgres(options.url));
+  CARNET_TRY(version, check_serving_role(options.url));
+  return std::make_unique<PgDatabase>(options, version);
+}
+
+}  // namespace carnet::store
