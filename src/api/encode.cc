@@ -160,13 +160,15 @@ std::string_view public_status(std::string_view status) {
   return status == "queued" ? "running" : status;
 }
 
-std::string scan_view_body(const service::ScanView& view) {
+std::string scan_view_body(service::ScanView view) {
   const store::ScanRow& row = view.row;
   if (row.status == "success" && view.result && view.result->result.size() > 2) {
-    std::string out =
+    // In place: the result of a large scan is not to stand in memory twice.
+    std::string out = std::move(view.result->result);
+    out.replace(
+        0, 1,
         fmt::format(R"({{"status":"success","progress":{{"done":{},"total":{}}},"pinned":{},)",
-                    row.progress_done, row.progress_total, row.pinned);
-    out.append(view.result->result, 1);
+                    row.progress_done, row.progress_total, row.pinned));
     return out;
   }
   bj::array timeline;

@@ -34,7 +34,7 @@ template <class Number>
     const service::AuthorizedTargets& targets);
 // The body of GET /pqc/scan/{scan_id}: the stored text of a finished scan is spliced in, not
 // parsed.
-[[nodiscard]] std::string scan_view_body(const service::ScanView& view);
+[[nodiscard]] std::string scan_view_body(service::ScanView view);
 // "queued" is "running" to a client.
 [[nodiscard]] std::string_view public_status(std::string_view status);
 // The part of a link's JSON that all links to a scan share.

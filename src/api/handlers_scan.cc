@@ -75,7 +75,7 @@ Task<Answer> get_scan(Site& site, Call& call) {
   CARNET_CO_TRY(id, id_param<ScanId>(call, 0));
   CARNET_CO_TRY(view, co_await site.deps.scans.get(call.actor.tenant, id));
   Response response;
-  response.body = scan_view_body(view);
+  response.body = scan_view_body(std::move(view));
   co_return response;
 }
 

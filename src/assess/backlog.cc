@@ -67,7 +67,7 @@ const Deadline* earliest_general(const std::vector<const Deadline*>& deadlines) 
   return earliest;
 }
 
-void append_unique(std::vector<std::string>& list, const std::string& text) {
+void append_unique(SharedList<std::string>& list, const std::string& text) {
   if (std::find(list.begin(), list.end(), text) == list.end()) list.push_back(text);
 }
 
@@ -139,6 +139,7 @@ std::vector<BacklogItem> make_backlog(const std::vector<ClassifiedAsset>& assets
     const Asset* asset;
   };
   std::vector<Row> rows;
+  SharedListPool<std::string> lists;
   for (const ClassifiedAsset& classified : assets) {
     for (const Cause& cause : classified.causes) {
       BacklogItem item = make_item(classified, cause, urgent, policy);
@@ -147,6 +148,7 @@ std::vector<BacklogItem> make_backlog(const std::vector<ClassifiedAsset>& assets
         item.owner = known->second.owner;
         item.target_date = known->second.target_date;
       }
+      lists.share(item.standards_refs);
       rows.push_back({std::move(item), &classified.asset});
     }
   }

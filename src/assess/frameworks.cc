@@ -131,12 +131,14 @@ std::vector<FrameworkResult> evaluate_frameworks(const std::vector<FrameworkSpec
                                                  const std::vector<ClassifiedAsset>& assets,
                                                  const Coverage& coverage) {
   const bool everything_reached = coverage.reached == coverage.requested;
+  SharedListPool<std::string> lists;  // many requirements are decided by the same assets
   std::vector<FrameworkResult> results;
   for (const FrameworkSpec& framework : frameworks) {
     FrameworkResult result{
         .id = framework.id, .name = framework.name, .result = {}, .requirements = {}};
     for (const RequirementSpec& spec : framework.requirements) {
       result.requirements.push_back(evaluate(spec, assets, everything_reached));
+      lists.share(result.requirements.back().asset_ids);
     }
     result.result = overall(result.requirements);
     results.push_back(std::move(result));

@@ -26,6 +26,7 @@ std::vector<ClassifiedAsset> classify_all(const JudgeInput& input, bool urgent,
                                           const Policy& policy) {
   std::vector<ClassifiedAsset> all;
   for (const Endpoint& endpoint : input.endpoints) {
+  SharedListPool<std::string> lists;  // a handful of different ones, whatever the size of the scan
     for (ClassifiedAsset& classified : classify(endpoint, urgent)) {
       Asset& asset = classified.asset;
       asset.mosca_priority = priority_of(asset.vulnerability.severity, asset.exposure, urgent);
@@ -36,6 +37,7 @@ std::vector<ClassifiedAsset> classify_all(const JudgeInput& input, bool urgent,
         }
       }
       all.push_back(std::move(classified));
+      lists.share(asset.standards_refs);
     }
   }
   const auto key = [](const ClassifiedAsset& one) {

@@ -5,6 +5,7 @@
 // one thread; unpacking is a pure function.
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -33,7 +34,11 @@ class TextPacker {
 };
 
 // The text behind what finish() gave; what is not packed is returned as it is. kInternal if it is
-// damaged or longer than 1 GiB.
+// damaged or longer than 1 GiB. A large text has room for a kilobyte more without being moved.
 [[nodiscard]] Result<std::string> unpack_text(std::string stored);
+// The same in pieces, in order, for texts that are not to stand in memory whole. A piece is valid
+// during the call; after an error what came was not the text.
+[[nodiscard]] Result<void> unpack_text_to(std::string_view stored,
+                                          const std::function<void(std::string_view)>& sink);
 
 }  // namespace carnet

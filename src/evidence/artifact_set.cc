@@ -34,7 +34,9 @@ std::string readme(const ScanDocument& document) {
 std::string checksums_of(const std::vector<BundleEntry>& entries) {
   std::string text;
   for (const BundleEntry& entry : entries)
-    text += fmt::format("{}  {}\n", crypto::sha256_hex(entry.bytes), entry.name);
+    text += fmt::format("{}  {}\n",
+                        entry.source ? entry.source->sha256 : crypto::sha256_hex(entry.bytes),
+                        entry.name);
   return text;
 }
 

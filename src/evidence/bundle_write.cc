@@ -2,6 +2,7 @@
 #include <zip.h>
 
 #include <algorithm>
+#include <deque>
 #include <memory>
 
 #include "base/text.h"
@@ -35,8 +36,72 @@ tl::unexpected<Error> zip_failed(std::string_view step, zip_t* archive) {
 // PDFs are compressed inside; packing them again costs time and gains nothing.
 bool is_compressed(std::string_view name) { return name.ends_with(".pdf"); }
 
-Result<void> add(zip_t* archive, const BundleEntry& entry) {
-  zip_source_t* source = zip_source_buffer(archive, entry.bytes.data(), entry.bytes.size(), 0);
+std::uint64_t size_of(const BundleEntry& entry) {
+  return entry.source ? entry.source->size : entry.bytes.size();
+}
+
+// libzip pulls a source's bytes through this while it closes the archive.
+class Pull {
+ public:
+  explicit Pull(const BundleSource& source) : source_(source) { zip_error_init(&error_); }
+
+  static zip_int64_t call(void* self, void* data, zip_uint64_t length, zip_source_cmd_t command) {
+    return static_cast<Pull*>(self)->run(data, length, command);
+  }
+  [[nodiscard]] const std::optional<Error>& failure() const { return failure_; }
+
+ private:
+  zip_int64_t run(void* data, zip_uint64_t length, zip_source_cmd_t command) {
+    switch (command) {
+      case ZIP_SOURCE_SUPPORTS:
+        return zip_source_make_command_bitmap(ZIP_SOURCE_OPEN, ZIP_SOURCE_READ, ZIP_SOURCE_CLOSE,
+                                              ZIP_SOURCE_STAT, ZIP_SOURCE_ERROR, ZIP_SOURCE_FREE,
+                                              -1);
+      case ZIP_SOURCE_OPEN:
+        reader_ = source_.open();
+        given_ = 0;
+        return 0;
+      case ZIP_SOURCE_READ:
+        return read(static_cast<char*>(data), length);
+      case ZIP_SOURCE_STAT: {
+        auto* stat = static_cast<zip_stat_t*>(data);
+        zip_stat_init(stat);
+        stat->size = source_.size;
+        stat->valid = ZIP_STAT_SIZE;
+        return sizeof(zip_stat_t);
+      }
+      case ZIP_SOURCE_ERROR:
+        return zip_error_to_data(&error_, data, length);
+      case ZIP_SOURCE_CLOSE:
+        reader_ = nullptr;
+        return 0;
+      default:
+        return 0;
+    }
+  }
+
+  zip_int64_t read(char* to, zip_uint64_t room) {
+    Result<std::size_t> got = reader_(to, room);
+    if (got) given_ += *got;
+    if (got && *got < room && given_ != source_.size)
+      got = make_internal("bundle: a source of another size than it said");
+    if (got) return static_cast<zip_int64_t>(*got);
+    failure_ = std::move(got).error();
+    zip_error_set(&error_, ZIP_ER_READ, 0);
+    return -1;
+  }
+
+  const BundleSource& source_;
+  BundleReader reader_;
+  std::uint64_t given_ = 0;
+  std::optional<Error> failure_;
+  zip_error_t error_{};
+};
+
+Result<void> add(zip_t* archive, const BundleEntry& entry, Pull* pull) {
+  zip_source_t* source =
+      pull != nullptr ? zip_source_function(archive, Pull::call, pull)
+                      : zip_source_buffer(archive, entry.bytes.data(), entry.bytes.size(), 0);
   if (source == nullptr) return zip_failed("source", archive);
   const zip_int64_t added = zip_file_add(archive, entry.name.c_str(), source, ZIP_FL_ENC_UTF_8);
   if (added < 0) {
@@ -75,7 +140,7 @@ Result<void> check_entries(const std::vector<BundleEntry>& entries) {
       return make_internal(fmt::format("bundle: bad name \"{}\"", entries[i].name));
     if (i > 0 && entries[i].name == entries[i - 1].name)
       return make_internal(fmt::format("bundle: \"{}\" twice", entries[i].name));
-    total += entries[i].bytes.size();
+    total += size_of(entries[i]);
     if (total > kZipBytesMax) return make_internal("bundle: too large for a ZIP without ZIP64");
   }
   return {};
@@ -97,6 +162,7 @@ Result<std::string> write_bundle(std::vector<BundleEntry> entries) {
   std::sort(entries.begin(), entries.end(), by_name);
   CARNET_TRY_VOID(check_entries(entries));
 
+  std::deque<Pull> pulls;  // outlive the archive, which holds on to them
   zip_error_t error;
   zip_error_init(&error);
   const Source memory(zip_source_buffer_create(nullptr, 0, 0, &error));
@@ -105,8 +171,15 @@ Result<std::string> write_bundle(std::vector<BundleEntry> entries) {
   if (archive == nullptr)
     return make_internal(fmt::format("bundle: open: {}", zip_error_strerror(&error)));
   zip_source_keep(memory.get());  // closing the archive drops its own hold on it
-  for (const BundleEntry& entry : entries) CARNET_TRY_VOID(add(archive.get(), entry));
-  if (zip_close(archive.get()) != 0) return zip_failed("close", archive.get());
+  for (const BundleEntry& entry : entries) {
+    Pull* const pull = entry.source ? &pulls.emplace_back(*entry.source) : nullptr;
+    CARNET_TRY_VOID(add(archive.get(), entry, pull));
+  }
+  if (zip_close(archive.get()) != 0) {
+    for (const Pull& pull : pulls)
+      if (pull.failure()) return tl::unexpected(*pull.failure());
+    return zip_failed("close", archive.get());
+  }
   static_cast<void>(archive.release());
   return take_bytes(memory.get());
 }

@@ -171,8 +171,11 @@ void PdfReport::tiles(double y) {
     canvas_.begin_tag("P");
     const std::string value = grouped(tile.value);
     canvas_.text(box.x + 13, box.y + 7, 0, value, number);
-    canvas_.text(box.x + 13 + canvas_.width_of(value, number) + 5, box.y + 19.5, 0,
-                 "of " + counted(counts.assets, "asset", "assets"), kSmall);
+    const double after = 13 + canvas_.width_of(value, number) + 5;
+    // Of very many assets only the number has room.
+    std::string of = "of " + counted(counts.assets, "asset", "assets");
+    if (after + canvas_.width_of(of, kSmall) > width - 5) of = "of " + grouped(counts.assets);
+    canvas_.text(box.x + after, box.y + 19.5, 0, of, kSmall);
     canvas_.text(box.x + 13, box.y + 39, width - 20, tile.label, kTileLabel);
     canvas_.end_tag("P");
   }

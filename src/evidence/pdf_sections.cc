@@ -92,10 +92,10 @@ void PdfReport::asset_table(Exposure exposure) {
   const bool key_establishment = exposure == Exposure::kKeyEstablishment;
   heading(fmt::format("{} ({})", key_establishment ? "Key establishment" : "Authentication",
                       grouped(static_cast<long long>(list.size()))));
-  PdfTable table(*this, {{"Endpoint", 43},
-                         {key_establishment ? "Agrees on keys with" : "Proves itself with", 28},
+  PdfTable table(*this, {{"Endpoint", 41},
+                         {key_establishment ? "Agrees on keys with" : "Proves itself with", 27},
                          {"Status", 13},
-                         {key_establishment ? "Recorded today, read later" : "Severity", 17},
+                         {key_establishment ? "Recorded today, read later" : "Severity", 20},
                          {"Move to", 29}});
   const std::size_t shown = std::min(list.size(), kAssetRowsMax);
   for (const Asset* asset : std::span(list).first(shown)) {

@@ -1,10 +1,14 @@
-// Reads back what scan_result wrote.
+// Reads back what write_scan_result wrote.
+#include <array>
 #include <boost/json.hpp>
 
+#include "base/json.h"
+#include "evidence/json_cut.h"
 #include "evidence/report.h"
 #include "inventory/endpoint_json.h"
 #include "inventory/json_read.h"
 #include "inventory/names.h"
+#include "inventory/sharing.h"
 
 namespace carnet::evidence {
 namespace {
@@ -134,48 +138,96 @@ void read_numbers(JsonReader& reader, const bj::object& json, Judgement& judgeme
   }
 }
 
-void read_judgement(JsonReader& reader, const bj::object& json, Judgement& judgement) {
-  read_numbers(reader, json, judgement);
-  reader.objects(json, "assets", [&](const bj::object& row) {
-    judgement.assets.push_back(read_asset(reader, row));
-  });
-  reader.objects(json, "remediationBacklog", [&](const bj::object& row) {
-    judgement.backlog.push_back(read_item(reader, row));
-  });
-  reader.objects(json, "frameworks", [&](const bj::object& row) {
-    judgement.frameworks.push_back(read_framework(reader, row));
-  });
-  judgement.notes = reader.texts(json, "notes");
-}
+// The members that are cut into rows.
+constexpr std::string_view kEndpoints = "endpoints", kAssets = "assets",
+                           kBacklog = "remediationBacklog", kFrameworks = "frameworks";
 
 }  // namespace
 
-Result<ScanDocument> read_scan_result(const bj::object& result) {
+class ScanResultReader::Reading {
+ public:
+  void add(std::string_view piece) { cut_.add(piece); }
+
+  Result<ScanDocument> finish() {
+    CARNET_TRY(head, cut_.finish());
+    read_head(head);
+    if (document_.scan_id.empty()) reader_.fail("scanId");
+    if (!reader_.ok()) return make_internal("stored scan result: member " + reader_.fault());
+    return std::move(document_);
+  }
+
+ private:
+  void take(std::string_view list, const bj::object& row) {
+    Judgement& judgement = document_.judgement;
+    if (!reader_.ok()) return;
+    if (list == kEndpoints) {
+      auto endpoint = inventory::endpoint_from_json(row);
+      if (!endpoint || document_.endpoints.size() == kListMax) return reader_.fail(list);
+      endpoints_.share(*endpoint);
+      document_.endpoints.push_back(std::move(*endpoint));
+    } else if (list == kAssets) {
+      if (judgement.assets.size() == kListMax) return reader_.fail(list);
+      judgement.assets.push_back(read_asset(reader_, row));
+      texts_.share(judgement.assets.back().standards_refs);
+    } else if (list == kBacklog) {
+      if (judgement.backlog.size() == kListMax) return reader_.fail(list);
+      judgement.backlog.push_back(read_item(reader_, row));
+      texts_.share(judgement.backlog.back().standards_refs);
+    } else {
+      if (judgement.frameworks.size() == kListMax) return reader_.fail(list);
+      judgement.frameworks.push_back(read_framework(reader_, row));
+      for (auto& requirement : judgement.frameworks.back().requirements)
+        texts_.share(requirement.asset_ids);
+    }
+  }
+
+  void read_head(const bj::object& head) {
+    document_.scan_id = reader_.text(head, "scanId");
+    document_.label = reader_.text(head, "label");
+    document_.profile = reader_.text(head, "profile");
+    document_.sample = reader_.boolean(head, "sample");
+    document_.created_at = reader_.time(head, "createdAt");
+    document_.finished_at = reader_.time(head, "finishedAt");
+    read_numbers(reader_, head, document_.judgement);
+    document_.judgement.notes = reader_.texts(head, "notes");
+    reader_.objects(head, "timeline", [this](const bj::object& row) {
+      document_.timeline.push_back({.seq = reader_.small(row, "seq"),
+                                    .key = reader_.text(row, "key"),
+                                    .label = reader_.text(row, "label"),
+                                    .at = reader_.time(row, "at"),
+                                    .duration_ms = reader_.integer(row, "durationMs"),
+                                    .status = reader_.text(row, "status")});
+    });
+    // Their rows are gone; that they were lists is still to be seen.
+    for (const std::string_view list : kLists) reader_.objects(head, list, [](const auto&) {});
+  }
+
+  static constexpr std::array kLists = {kEndpoints, kAssets, kBacklog, kFrameworks};
+  JsonReader reader_{kListMax};
+  inventory::EndpointLists endpoints_;
+  SharedListPool<std::string> texts_;
+  ScanDocument document_;
+  JsonCut cut_{kLists, [this](std::string_view list, const bj::object& row) { take(list, row); }};
+};
+
+ScanResultReader::ScanResultReader() : reading_(std::make_unique<Reading>()) {}
+ScanResultReader::~ScanResultReader() = default;
+void ScanResultReader::add(std::string_view piece) { reading_->add(piece); }
+Result<ScanDocument> ScanResultReader::finish() { return reading_->finish(); }
+
+Result<ScanDocument> read_scan_result(std::string_view text) {
+  ScanResultReader reader;
+  reader.add(text);
+  return reader.finish();
+}
+
+Result<Asset> read_asset_text(std::string_view text) {
+  CARNET_TRY(value, json::parse(text));
+  if (!value.is_object()) return make_internal("stored asset: not an object");
   JsonReader reader(kListMax);
-  ScanDocument document;
-  document.scan_id = reader.text(result, "scanId");
-  document.label = reader.text(result, "label");
-  document.profile = reader.text(result, "profile");
-  document.sample = reader.boolean(result, "sample");
-  document.created_at = reader.time(result, "createdAt");
-  document.finished_at = reader.time(result, "finishedAt");
-  read_judgement(reader, result, document.judgement);
-  reader.objects(result, "endpoints", [&](const bj::object& row) {
-    auto endpoint = inventory::endpoint_from_json(row);
-    if (!endpoint) return reader.fail("endpoints");
-    document.endpoints.push_back(std::move(*endpoint));
-  });
-  reader.objects(result, "timeline", [&](const bj::object& row) {
-    document.timeline.push_back({.seq = reader.small(row, "seq"),
-                                 .key = reader.text(row, "key"),
-                                 .label = reader.text(row, "label"),
-                                 .at = reader.time(row, "at"),
-                                 .duration_ms = reader.integer(row, "durationMs"),
-                                 .status = reader.text(row, "status")});
-  });
-  if (document.scan_id.empty()) reader.fail("scanId");
-  if (!reader.ok()) return make_internal("stored scan result: member " + reader.fault());
-  return document;
+  Asset asset = read_asset(reader, value.get_object());
+  if (!reader.ok()) return make_internal("stored asset: member " + reader.fault());
+  return asset;
 }
 
 }  // namespace carnet::evidence

@@ -2,6 +2,7 @@
 // A scan written down. Pure functions of the document: the same document gives the same bytes.
 // Thread-safe.
 
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -31,7 +32,25 @@ void write_report_json(const inventory::ScanDocument& document, const TextSink& 
 [[nodiscard]] std::string remediation_csv(const inventory::ScanDocument& document);
 void write_assets_csv(const inventory::ScanDocument& document, const TextSink& sink);
 void write_remediation_csv(const inventory::ScanDocument& document, const TextSink& sink);
-// Reads back what scan_result wrote (the store keeps that text); kInternal if it is not ours.
-[[nodiscard]] Result<inventory::ScanDocument> read_scan_result(const boost::json::object& result);
+// Reads back the text of write_scan_result() (the store keeps it) as it comes: memory for the
+// document and one row. What endpoints and assets say alike is in it once. Belongs to one thread.
+class ScanResultReader {
+ public:
+  ScanResultReader();
+  ScanResultReader(const ScanResultReader&) = delete;
+  ScanResultReader& operator=(const ScanResultReader&) = delete;
+  ~ScanResultReader();
+
+  void add(std::string_view piece);
+  // Once, at the end of the text; kInternal if it is not ours.
+  [[nodiscard]] Result<inventory::ScanDocument> finish();
+
+ private:
+  class Reading;
+  std::unique_ptr<Reading> reading_;
+};
+[[nodiscard]] Result<inventory::ScanDocument> read_scan_result(std::string_view text);
+// Reads back one asset of asset_json(), as the store keeps it.
+[[nodiscard]] Result<inventory::Asset> read_asset_text(std::string_view text);
 
 }  // namespace carnet::evidence

@@ -4,12 +4,14 @@
 // store keeps them. Plain values, no behaviour, no thread-safety concerns. Field names follow the
 // JSON of docs/api (camelCase there, snake_case here).
 
+#include <compare>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "base/clock.h"
+#include "base/shared_list.h"
 
 namespace carnet::inventory {
 
@@ -25,11 +27,13 @@ struct Finding {
   std::string code;      // snake_case: "certificate_expired"
   std::string severity;  // "critical" | "high" | "medium" | "low" | "info"
   std::string detail;    // one sentence
+  friend auto operator<=>(const Finding&, const Finding&) = default;
 };
 
 struct TlsVersionSupport {
   std::string version;  // "TLS 1.3", "TLS 1.2", "TLS 1.1", "TLS 1.0", "SSL 3.0"
   Support state = Support::kNotTested;
+  friend auto operator<=>(const TlsVersionSupport&, const TlsVersionSupport&) = default;
 };
 
 struct TlsGroupSupport {
@@ -37,12 +41,14 @@ struct TlsGroupSupport {
   std::string name;  // registry name: "X25519MLKEM768"
   std::string kind;  // "hybrid" | "pq" | "classical" | "experimental"
   Support state = Support::kNotTested;
+  friend auto operator<=>(const TlsGroupSupport&, const TlsGroupSupport&) = default;
 };
 
 struct TlsCipherSuite {
   std::string version;
   std::string name;  // IANA name
   std::uint16_t codepoint = 0;
+  friend auto operator<=>(const TlsCipherSuite&, const TlsCipherSuite&) = default;
 };
 
 struct Certificate {
@@ -63,6 +69,7 @@ struct Certificate {
   std::string sha256;             // lower-case hex of the DER
   std::string spki_sha256;        // likewise of the SubjectPublicKeyInfo
   std::vector<Finding> findings;  // what is odd about this certificate itself
+  friend auto operator<=>(const Certificate&, const Certificate&) = default;
 };
 
 // A handshake carried to the server's Finished.
@@ -72,17 +79,18 @@ struct HandshakeProof {
   int client_hello_bytes = 0;
 };
 
+// Its lists are shared with other endpoints that have the same (inventory/sharing.h).
 struct TlsObservation {
-  std::vector<TlsVersionSupport> versions;
-  std::vector<TlsGroupSupport> groups;  // every group that was asked for, preferred first
-  std::optional<bool> server_order;     // nullopt: not proven
-  std::vector<TlsCipherSuite> cipher_suites;
+  SharedList<TlsVersionSupport> versions;
+  SharedList<TlsGroupSupport> groups;  // every group that was asked for, preferred first
+  std::optional<bool> server_order;    // nullopt: not proven
+  SharedList<TlsCipherSuite> cipher_suites;
   // TLS 1.2 and older: the key exchanges seen: "ECDHE", "DHE", "RSA"; `dh_bits` of the DHE group if
   // any.
   std::vector<std::string> legacy_key_exchanges;
   int dh_bits = 0;
   HandshakeProof handshake_proof;
-  std::vector<Certificate> certificates;
+  SharedList<Certificate> certificates;
   std::vector<Finding> findings;
   std::string server_name;  // SNI that was sent, "" if none
   std::string alpn;
@@ -241,7 +249,7 @@ struct Asset {
   std::string algorithm;  // registry name
   int key_size = 0;
   double mosca_priority = 0;  // 0–100
-  std::vector<std::string> standards_refs;
+  SharedList<std::string> standards_refs;
   Vulnerability vulnerability;
   // 1: a post-quantum group is negotiated by default; 0.6: supported only; 0: none. Key
   // establishment only.
@@ -259,14 +267,14 @@ struct BacklogItem {
   std::string deadline_source;
   double effort_days = 0;
   std::string severity;
-  std::vector<std::string> standards_refs;
+  SharedList<std::string> standards_refs;
   std::string status = "open";  // open | in_progress | accepted_risk | done
   std::string owner, target_date;
 };
 
 struct FrameworkRequirement {
   std::string id, text, result, source, date;
-  std::vector<std::string> asset_ids;  // those that decide it
+  SharedList<std::string> asset_ids;  // those that decide it
 };
 
 struct FrameworkResult {

@@ -10,6 +10,9 @@
 
 namespace carnet::service {
 
+// A text of this size makes a document of as much again, in many small blocks.
+inline constexpr std::size_t kLargeResultBytes = 8 * 1024 * 1024;
+
 struct LoadedDocument {
   inventory::ScanDocument document;
   std::string result_sha256;

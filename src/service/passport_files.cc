@@ -100,6 +100,68 @@ store::PassportFileRow FilePacker::finish() {
   return row;
 }
 
+namespace {
+
+tl::unexpected<Error> changed(const store::PassportFileRow& row) {
+  return make_internal(fmt::format("stored file {}: its digest has changed", row.name));
+}
+
+// A packed file's bytes as they are asked for; what they were in the end is held against the
+// digest.
+class FileReader {
+ public:
+  explicit FileReader(std::shared_ptr<const store::PassportFileRow> row) : row_(std::move(row)) {
+    CARNET_CHECK(inflateInit(&zlib_) == Z_OK);
+    zlib_.next_in = const_cast<Bytef*>(zlib_bytes(row_->bytes));
+    zlib_.avail_in = static_cast<uInt>(row_->bytes.size());
+  }
+  FileReader(const FileReader&) = delete;
+  FileReader& operator=(const FileReader&) = delete;
+  ~FileReader() { inflateEnd(&zlib_); }
+
+  Result<std::size_t> read(char* to, std::size_t room) {
+    if (ended_) return 0;
+    zlib_.next_out = reinterpret_cast<Bytef*>(to);
+    zlib_.avail_out = static_cast<uInt>(room);
+    while (zlib_.avail_out > 0 && !ended_) {
+      const int code = inflate(&zlib_, Z_NO_FLUSH);
+      if (code != Z_OK && code != Z_STREAM_END)
+        return make_internal(fmt::format("stored file {}: zlib {}", row_->name, code));
+      ended_ = code == Z_STREAM_END;
+    }
+    const std::size_t got = room - zlib_.avail_out;
+    digest_.add({to, got});
+    if (ended_ && to_hex(digest_.finish()) != row_->sha256) return changed(*row_);
+    return got;
+  }
+
+ private:
+  const std::shared_ptr<const store::PassportFileRow> row_;
+  z_stream zlib_{};
+  crypto::Sha256Stream digest_;
+  bool ended_ = false;
+};
+
+}  // namespace
+
+Result<evidence::BundleEntry> bundle_entry(store::PassportFileRow row) {
+  evidence::BundleEntry entry;
+  entry.name = row.name;
+  if (!row.packed) {
+    if (crypto::sha256_hex(row.bytes) != row.sha256) return changed(row);
+    entry.bytes = std::move(row.bytes);
+    return entry;
+  }
+  const auto kept = std::make_shared<const store::PassportFileRow>(std::move(row));
+  const auto open = [kept]() -> evidence::BundleReader {
+    const auto reader = std::make_shared<FileReader>(kept);
+    return [reader](char* to, std::size_t room) { return reader->read(to, room); };
+  };
+  entry.source = evidence::BundleSource{
+      .size = static_cast<std::uint64_t>(kept->size), .sha256 = kept->sha256, .open = open};
+  return entry;
+}
+
 Result<std::string> unpack_file(const store::PassportFileRow& row) {
   std::string out;
   if (row.packed) {
@@ -113,8 +175,7 @@ Result<std::string> unpack_file(const store::PassportFileRow& row) {
     out = row.bytes;
   }
   // What leaves here is under a signature: better nothing than something else.
-  if (crypto::sha256_hex(out) != row.sha256)
-    return make_internal(fmt::format("stored file {}: its digest has changed", row.name));
+  if (crypto::sha256_hex(out) != row.sha256) return changed(row);
   return out;
 }
 

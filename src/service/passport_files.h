@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "base/error.h"
+#include "evidence/bundle.h"
 #include "store/passports.h"
 
 namespace carnet::service {
@@ -31,5 +32,7 @@ class FilePacker {
 };
 // The bytes as they were; kInternal if the store does not hold them whole.
 [[nodiscard]] Result<std::string> unpack_file(const store::PassportFileRow& row);
+// The same as an entry of a bundle, which a large file enters piece by piece.
+[[nodiscard]] Result<evidence::BundleEntry> bundle_entry(store::PassportFileRow row);
 
 }  // namespace carnet::service

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <boost/asio/this_coro.hpp>
 
+#include "inventory/sharing.h"
 #include "service/scan_document.h"
 #include "service/scans.h"
 
@@ -34,7 +35,9 @@ Task<inventory::ScanDocument> scan_directly(DirectScan request, net::Dialer& dia
   note("started", fmt::format("Started: {} endpoint{}", total, total == 1 ? "" : "s"), 0, "ok");
 
   std::vector<inventory::Endpoint> endpoints;
+  inventory::EndpointLists lists;
   const auto sink = [&](inventory::Endpoint endpoint) {
+    lists.share(endpoint);
     endpoints.push_back(std::move(endpoint));
     if (request.on_progress)
       request.on_progress(static_cast<int>(endpoints.size()), total, endpoints.back());

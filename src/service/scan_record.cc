@@ -1,6 +1,4 @@
 // The end of a scan: judged, signed, and recorded in one transaction.
-#include <malloc.h>
-
 #include <algorithm>
 
 #include <fmt/format.h>
@@ -9,6 +7,7 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include "base/memory.h"
 #include "service/scan_run.h"
 
 namespace carnet::service {
@@ -21,7 +20,7 @@ Task<inventory::ScanDocument> judge_there(DocumentHead head,
                                           std::vector<inventory::Endpoint> endpoints) {
   inventory::ScanDocument document = judge_scan(std::move(head), std::move(endpoints));
   // What judging took beside its result is free before the artifacts need room.
-  if (document.endpoints.size() >= kEndpointsWorthTrimming) ::malloc_trim(0);
+  if (document.endpoints.size() >= kEndpointsWorthTrimming) give_back_memory();
   co_return document;
 }
 
@@ -102,6 +101,7 @@ Task<void> ScanRun::conclude() {
     context_.log.error("scan_failed", {{"scan", row_.id.str()}, {"error", failure_}});
   DocumentHead head = head_of();
   std::vector<inventory::Endpoint> endpoints = std::exchange(endpoints_, {});
+  lists_ = {};
   if (ending_ != Ending::kComplete) {
     const int missing = complete_endpoints(endpoints, planned_, "not begun: the scan ended before");
     const std::string_view why = ending_ == Ending::kCancelled ? "was cancelled"

@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/random.h"
+#include "inventory/sharing.h"
 #include "probe/engine.h"
 #include "service/passports.h"
 #include "service/scan_document.h"
@@ -101,5 +102,6 @@ class ScanRun : public std::enable_shared_from_this<ScanRun> {
   Timestamp started_at_;
   SteadyTime started_{};
 };
+  inventory::EndpointLists lists_;              // what they say alike, likewise
 
 }  // namespace carnet::service

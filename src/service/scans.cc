@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "base/json.h"
+#include "base/memory.h"
 #include "evidence/diff.h"
 #include "service/audit.h"
 #include "service/document.h"
@@ -345,8 +346,10 @@ Task<Result<boost::json::object>> Scans::diff(TenantId tenant, ScanId id,
       CARNET_TRY(earlier, earlier_scan(connection, tenant, *after));
       other = earlier;
     }
+    LargeWork guard;
     CARNET_TRY(new_one, load_document(connection, id));
     CARNET_TRY(old_one, load_document(connection, other));
+    guard.is_large(new_one.result_bytes + old_one.result_bytes >= kLargeResultBytes);
     return evidence::diff_json(evidence::diff(old_one.document, new_one.document));
   };
   co_return co_await db_.read<boost::json::object>(work);
@@ -398,9 +401,11 @@ Task<Result<Artifact>> Scans::report(TenantId tenant, ScanId id, ArtifactFormat 
                      options](store::Connection& connection) -> Result<Artifact> {
     CARNET_TRY(row, store::scans::find(connection, tenant, id));
     if (!row) return no_such_scan();
+    LargeWork guard;
     Result<LoadedDocument> loaded = load_document(connection, id);
     if (!loaded && loaded.error().code == ErrorCode::kNotFound) return no_result(*row);
     if (!loaded) return tl::unexpected(std::move(loaded).error());
+    guard.is_large(loaded->result_bytes >= kLargeResultBytes);
     return make_artifact(loaded->document, format, options);
   };
   co_return co_await db_.read<Artifact>(work);

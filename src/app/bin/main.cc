@@ -20,6 +20,7 @@
 #include "app/version.h"
 #include "base/json.h"
 #include "base/random.h"
+#include "base/memory.h"
 #include "store/database.h"
 
 namespace carnet::app {
@@ -480,3 +481,4 @@ int main(int argc, char** argv) {
     return 1;
   }
 }
+    carnet::set_up_memory();
