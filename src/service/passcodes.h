@@ -23,6 +23,7 @@ class Passcodes {
   // Whether `passcode` is the one that `stored` was made from. The comparison takes the same time
   // whatever it finds.
   [[nodiscard]] Task<Result<bool>> verify(Secret passcode, std::string stored);
+  void report(MetricText& out) { threads_.report(out, "passcodes"); }
   void stop() { threads_.stop(); }
 
   static constexpr std::size_t kCharsMin = 8;

@@ -139,6 +139,10 @@ Task<void> ScanRun::conclude() {
     const Result<bool> recorded = co_await record(whole, last, finish);
     if (recorded) {
       if (*recorded)
+        context_.counts.count(finish.status);
+      else
+        context_.counts.lost.fetch_add(1);
+      if (*recorded)
         context_.log.info("scan_finished", {{"scan", row_.id.str()},
                                             {"status", finish.status},
                                             {"assets", finish.asset_count},
@@ -183,6 +187,7 @@ Task<PassportDraftPtr> ScanRun::draft_passport(
   if (*out) co_return std::move(**out);
   // The result counts for more than its passport.
   const Error& error = out->error();
+  context_.counts.passports_failed.fetch_add(1);
   context_.log.error("passport_not_made", {{"scan", row_.id.str()}, {"error", reason_of(error)}});
   co_return nullptr;
 }
@@ -210,6 +215,7 @@ Task<Result<bool>> ScanRun::record(std::shared_ptr<const inventory::ScanDocument
         co_return tl::unexpected(std::move(fresh).error());
       } else {
         // Some scans are never signed; the result counts for more than its passport.
+        context_.counts.passports_failed.fetch_add(1);
         context_.log.error("passport_not_made",
                            {{"scan", row_.id.str()}, {"error", reason_of(fresh.error())}});
         draft.reset();

@@ -26,6 +26,15 @@
 
 namespace carnet::service {
 
+// How runs ended in this process.
+struct RunCounts {
+  std::atomic<std::uint64_t> success{0}, error{0}, cancelled{0};
+  std::atomic<std::uint64_t> handed_back{0}, lost{0}, passports_failed{0};
+  void count(std::string_view status) {
+    (status == "success" ? success : status == "cancelled" ? cancelled : error).fetch_add(1);
+  }
+};
+
 struct RunContext {
   store::Database& db;
   const Clock& clock;
@@ -33,6 +42,7 @@ struct RunContext {
   const Log& log;
   probe::Engine& engine;  // one for all scans: its limits per host hold across them
   ScanWorker::Options options;
+  RunCounts& counts;
   boost::asio::any_io_executor work;  // threads for judging and writing large documents
 };
 
@@ -92,6 +102,7 @@ class ScanRun : public std::enable_shared_from_this<ScanRun> {
   std::string failure_;           // kFailed: for the log
   bool engine_done_ = false;
   std::vector<inventory::Endpoint> endpoints_;  // until they are judged
+  inventory::EndpointLists lists_;              // what they say alike, likewise
   int done_ = 0, reached_ = 0;                  // how many there were
   std::vector<store::EventRow> events_;         // the timeline as stored
   std::vector<store::EventRow> pending_;        // not stored yet
@@ -102,6 +113,5 @@ class ScanRun : public std::enable_shared_from_this<ScanRun> {
   Timestamp started_at_;
   SteadyTime started_{};
 };
-  inventory::EndpointLists lists_;              // what they say alike, likewise
 
 }  // namespace carnet::service

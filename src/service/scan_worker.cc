@@ -37,6 +37,7 @@ struct ScanWorker::State {
                 .log = log,
                 .engine = engine,
                 .options = options,
+                .counts = counts,
                 .work = pool.get_executor()} {}
 
   [[nodiscard]] Task<Result<std::vector<store::ScanRow>>> claim(std::string owner, Timestamp now,
@@ -50,6 +51,8 @@ struct ScanWorker::State {
   // One thread: judging is short beside probing, and a burst of ending scans must not take the
   // cores from requests.
   boost::asio::thread_pool pool{1};
+  RunCounts counts;
+  std::atomic<std::int64_t> queued{0}, oldest_queued_ms{0};  // as of the last reaping
   probe::Engine engine;
   RunContext context;
   Signal wake;
@@ -69,6 +72,9 @@ Task<Result<std::vector<store::ScanRow>>> ScanWorker::State::claim(std::string o
     if (reap) {
       CARNET_TRY(reaped, store::scans::reap(connection, now, context.options.attempts_max));
       if (reaped > 0) context.log.warn("scans_reaped", {{"count", reaped}});
+      CARNET_TRY(waiting, store::scans::queue_state(connection));
+      queued.store(waiting.count);
+      oldest_queued_ms.store(waiting.oldest_created_at ? to_millis(*waiting.oldest_created_at) : 0);
     }
     return store::scans::claim(connection, owner, now, now + context.options.lease, limit);
   };
@@ -181,6 +187,31 @@ void ScanWorker::wake() { state_->wake.poke(); }
 void ScanWorker::stop() {
   state_->stopping.store(true);
   state_->wake.poke();
+}
+
+void ScanWorker::report(MetricText& out) const {
+  const RunCounts& counts = state_->counts;
+  const auto ended = [&](std::string_view outcome, const std::atomic<std::uint64_t>& count) {
+    out.counter("carnet_scans_ended_total", "Runs of scans in this process, by how they ended.",
+                static_cast<double>(count.load()), {{"outcome", outcome}});
+  };
+  ended("success", counts.success);
+  ended("error", counts.error);
+  ended("cancelled", counts.cancelled);
+  ended("handed_back", counts.handed_back);
+  ended("lease_lost", counts.lost);
+  out.counter("carnet_passports_failed_total", "Scans that got no passport because of a failure.",
+              static_cast<double>(counts.passports_failed.load()));
+  out.pool("scans", running(), state_->context.options.scans_at_once);
+  constexpr double kMilliseconds = 1000;
+  const std::int64_t oldest = state_->oldest_queued_ms.load();
+  const std::int64_t now = to_millis(state_->context.clock.now());
+  out.gauge("carnet_scans_queued", "Scans that wait in the database, for any instance.",
+            static_cast<double>(state_->queued.load()));
+  out.gauge("carnet_scans_oldest_queued_seconds", "How long the oldest of them has waited.",
+            oldest == 0
+                ? 0.0
+                : static_cast<double>(std::max<std::int64_t>(0, now - oldest)) / kMilliseconds);
 }
 
 int ScanWorker::running() const {

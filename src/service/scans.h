@@ -18,6 +18,7 @@
 #include "assess/judge.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/metric_text.h"
 #include "base/random.h"
 #include "base/task.h"
 #include "net/dialer.h"
@@ -159,6 +160,8 @@ class ScanWorker {
   void wake();  // a scan was submitted here: look at once. Any thread.
   void stop();  // claim nothing more, hand running scans back with their lease freed. Any thread.
   [[nodiscard]] int running() const;
+  // The queue, what runs, and how scans ended, for /metrics.
+  void report(MetricText& out) const;
   // One live handshake by the engine of the scans, on the executor of run(), within the limits that
   // both share. kUnavailable if run() has not begun or is to end.
   [[nodiscard]] Task<Result<probe::LiveHandshake>> prove(probe::PlannedEndpoint endpoint);

@@ -56,6 +56,7 @@ class Uploads {
 
   [[nodiscard]] Task<void> purge();  // drops what has expired; called every few minutes
   // Before the contexts of waiting coroutines are destroyed.
+  void report(MetricText& out) { threads_.report(out, "uploads"); }
   void stop() { threads_.stop(); }
 
  private:

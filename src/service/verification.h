@@ -40,6 +40,7 @@ class Verification {
   [[nodiscard]] Task<Result<OfScan>> check_scan(ScanId scan);
 
   // Before the contexts of waiting coroutines are destroyed.
+  void report(MetricText& out) { threads_.report(out, "verification"); }
   void stop() { threads_.stop(); }
 
  private:

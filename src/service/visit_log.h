@@ -40,6 +40,8 @@ class VisitLog {
   // is kept for the next time.
   [[nodiscard]] Task<Result<void>> flush();
 
+  void report(MetricText& out);
+
   static constexpr std::size_t kEntriesMax = 10000;
 
  private:
@@ -61,6 +63,7 @@ class VisitLog {
   Random& random_;
   const VisitorNames& names_;
   std::mutex mutex_;
+  std::uint64_t noted_ = 0, dropped_ = 0;
   std::unordered_map<std::string, Entry> entries_;  // by link, outcome and address
 };
 

@@ -10,6 +10,8 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include "base/thrown.h"
+
 namespace carnet::service {
 namespace {
 
@@ -24,10 +26,8 @@ Result<void> refused() {
 Result<void> carried_out(const std::function<void()>& work) {
   try {
     work();
-  } catch (const std::exception& failure) {
-    return make_internal(std::string("work thread: ") + failure.what());
   } catch (...) {
-    return make_internal("work thread: something that is no std::exception was thrown");
+    return tl::unexpected(thrown_error("work thread"));
   }
   return {};
 }
@@ -74,14 +74,25 @@ void WorkThreads::submit(Job job) {
     const std::lock_guard lock(mutex_);
     if (!stopped_ && waiting_.size() < limits_.waiting_max) {
       waiting_.push_back(std::move(job));
+      ++accepted_;
       if (static_cast<std::size_t>(idle_) < waiting_.size() &&
           threads_.size() < static_cast<std::size_t>(limits_.threads))
         threads_.emplace_back([this] { serve(); });
       wake_.notify_one();
       return;
     }
+    ++refused_;
   }
   job.done(refused());
+}
+
+void WorkThreads::report(MetricText& out, std::string_view name) {
+  const std::lock_guard lock(mutex_);
+  out.queue(name, {.length = waiting_.size(),
+                   .capacity = limits_.waiting_max,
+                   .accepted = accepted_,
+                   .refused = refused_});
+  out.pool(name, static_cast<double>(threads_.size()) - idle_, limits_.threads);
 }
 
 void WorkThreads::serve() {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/metric_text.h"
 #include "base/task.h"
 
 namespace carnet::service {
@@ -30,6 +31,8 @@ class WorkThreads {
   // executor. kUnavailable if too much waits or stop() was called; then `work` does not run. An
   // exception of `work` becomes kInternal.
   [[nodiscard]] Task<Result<void>> run(std::function<void()> work);
+  // Queue and threads as metrics under `name`.
+  void report(MetricText& out, std::string_view name);
   // Ends what runs, refuses what waits. Idempotent. Before the contexts of waiting coroutines are
   // destroyed.
   void stop();
@@ -48,6 +51,7 @@ class WorkThreads {
   std::deque<Job> waiting_;
   std::vector<std::thread> threads_;
   int idle_ = 0;
+  std::uint64_t accepted_ = 0, refused_ = 0;
   bool stopped_ = false;
 };
 

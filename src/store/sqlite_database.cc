@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 #include <sqlite3.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
 
 #include <atomic>
 #include <mutex>
@@ -34,7 +36,8 @@ SqliteConnection::Options reader_options(const SqliteOptions& options, int cache
 class SqliteDatabase final : public Database {
  public:
   SqliteDatabase(const SqliteOptions& options, Parts parts)
-      : guard_(std::move(parts.guard)),
+      : path_(options.path),
+        guard_(std::move(parts.guard)),
         writer_(std::move(parts.writer), *guard_,
                 {.group_max = options.group_max, .queue_max = options.queue_max}),
         readers_(std::move(parts.readers), *guard_, options.queue_max),
@@ -48,6 +51,21 @@ class SqliteDatabase final : public Database {
   void stop() override { shut_down(); }
   std::string description() const override {
     return fmt::format("SQLite {}", sqlite3_libversion());
+  }
+  void report(MetricText& out) const override {
+    writer_.report(out);
+    out.queue("database_read", readers_.state());
+    struct stat file{};
+    struct statvfs disk{};
+    if (::stat(path_.c_str(), &file) == 0)
+      out.gauge("carnet_database_size_bytes", "Size of the database's file.",
+                static_cast<double>(file.st_size));
+    if (::stat((path_ + "-wal").c_str(), &file) == 0)
+      out.gauge("carnet_database_wal_bytes", "Size of SQLite's write-ahead log.",
+                static_cast<double>(file.st_size));
+    if (::statvfs(path_.c_str(), &disk) == 0)
+      out.gauge("carnet_database_disk_free_bytes", "Free space where the database is.",
+                static_cast<double>(disk.f_bavail) * static_cast<double>(disk.f_frsize));
   }
 
  protected:
@@ -69,6 +87,7 @@ class SqliteDatabase final : public Database {
     writer_.close();  // last, so that nobody keeps the WAL from being emptied and removed
   }
 
+  const std::string path_;
   std::unique_ptr<SqliteFileGuard> guard_;
   std::mutex stop_mutex_;
   std::atomic<bool> stopped_{false};

@@ -6,8 +6,10 @@
 #include <unistd.h>
 
 #include "store/database.h"
+#include "store/dump.h"
 #include "store/embedded.h"
 #include "store/sqlite_connection.h"
+#include "store/sqlite_migrate.h"
 
 namespace carnet::store {
 namespace {
@@ -23,6 +25,7 @@ constexpr Migration kMigrations[] = {
     {.version = 3, .sql = embedded::file_0003_passports_sql},
     {.version = 4, .sql = embedded::file_0004_sharing_sql},
     {.version = 5, .sql = embedded::file_0005_uploads_sql},
+    {.version = 6, .sql = embedded::file_0006_remediation_and_drift_sql},
 };
 constexpr int kLatest = std::rbegin(kMigrations)->version;
 
@@ -70,13 +73,13 @@ Result<void> migrate_step(SqliteConnection& connection, const Migration& migrati
       "PRAGMA user_version = {}; PRAGMA application_id = {};", migration.version, kApplicationId));
 }
 
-// Brings the schema one version forward; false if there is nothing left to do. The version is read
+// Brings the schema one version forward; false if it is at `target`. The version is read
 // inside the transaction, because another process may have migrated while this one waited for the
 // lock.
-Result<bool> migrate_once(SqliteConnection& connection) {
+Result<bool> migrate_once(SqliteConnection& connection, int target) {
   CARNET_TRY_VOID(connection.run("BEGIN IMMEDIATE"));
   auto version = read_version(connection);
-  if (!version || *version >= kLatest) {
+  if (!version || *version >= target) {
     connection.rollback();
     if (!version) return tl::unexpected(std::move(version).error());
     return false;
@@ -103,7 +106,7 @@ Result<MigrationStatus> status(const std::string& path) {
   return MigrationStatus{.current = version, .latest = kLatest};
 }
 
-Result<MigrationStatus> migrate(const std::string& path) {
+Result<MigrationStatus> migrate(const std::string& path, int target) {
   // Asked first without creating or changing anything: a file that is not ours is not even turned
   // to WAL mode.
   CARNET_TRY_VOID(status(path));
@@ -112,11 +115,11 @@ Result<MigrationStatus> migrate(const std::string& path) {
                                           .busy_timeout_ms = kBusyTimeout_ms};
   CARNET_TRY(connection, SqliteConnection::open(options));
   CARNET_TRY(version, read_version_once(*connection));
-  for (bool more = version < kLatest; more;) {
-    CARNET_TRY(moved, migrate_once(*connection));
+  for (bool more = version < target; more;) {
+    CARNET_TRY(moved, migrate_once(*connection, target));
     more = moved;
   }
-  return MigrationStatus{.current = kLatest, .latest = kLatest};
+  return MigrationStatus{.current = std::max(version, target), .latest = kLatest};
 }
 
 Result<MigrationStatus> for_terminal(Result<MigrationStatus> result, const std::string& path) {
@@ -133,7 +136,17 @@ Result<MigrationStatus> sqlite_migration_status(const std::string& path) {
 }
 
 Result<MigrationStatus> migrate_sqlite(const std::string& path) {
-  return for_terminal(migrate(path), path);
+  return for_terminal(migrate(path, kLatest), path);
+}
+
+int latest_schema() { return kLatest; }
+
+Result<MigrationStatus> migrate_sqlite_to(const std::string& path, int version) {
+  if (version < 1 || version > kLatest)
+    return make_error(ErrorCode::kUnavailable,
+                      fmt::format("The schema is {}, and this program knows schemas up to {} only.",
+                                  version, kLatest));
+  return for_terminal(migrate(path, version), path);
 }
 
 }  // namespace carnet::store
