@@ -38,22 +38,27 @@ Answer get_readiness(Site& site, Call&) {
 }
 
 Answer get_metrics(Site& site, Call&) {
-  const Server::Counts counts =
-      site.connection_counts ? site.connection_counts() : Server::Counts{};
-  const std::string database = site.deps.db.description();
+  const ApiDependencies& deps = site.deps;
+  const std::string database = deps.db.description();
   const Metrics::Gauges gauges{
       .version = site.options.version,
       .database = database,
-      .connections_open = counts.open,
-      .connections_accepted = counts.accepted,
-      .connections_refused = counts.refused,
-      .connections_timed_out = counts.timed_out,
-      .database_healthy = site.deps.db.healthy(),
+      .connections = site.connection_counts ? site.connection_counts() : Server::Counts{},
+      .database_healthy = deps.db.healthy(),
       .draining = site.draining.load(std::memory_order_relaxed),
-      .scans_running = site.deps.worker == nullptr ? 0 : site.deps.worker->running(),
+      .scans_running = deps.worker == nullptr ? 0 : deps.worker->running(),
       .rate_limit_names = site.limiter.names(),
-      .uptime_s = static_cast<double>((site.deps.clock.now() - site.started).count()) / 1000.0};
-  return text_response(site.metrics.text(gauges), "text/plain; version=0.0.4; charset=utf-8");
+      .started = site.started,
+      .now = deps.clock.now()};
+  MetricText others;
+  deps.db.report(others);
+  deps.sharing.report(others);
+  if (deps.worker != nullptr) deps.worker->report(others);
+  if (deps.uploads != nullptr) deps.uploads->report(others);
+  if (deps.verification != nullptr) deps.verification->report(others);
+  if (deps.transparency != nullptr) deps.transparency->report(others);
+  return text_response(site.metrics.text(gauges, others),
+                       "text/plain; version=0.0.4; charset=utf-8");
 }
 
 Answer get_openapi(Site& site, Call&) { return text_response(site.openapi, "application/json"); }

@@ -1,20 +1,15 @@
 #include "api/metrics.h"
 
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cstdio>
+#include <filesystem>
 
+#include "api/problem.h"
 #include "api/routes.h"
 
 namespace carnet::api {
-namespace {
-
-void append_metric(std::string& out, std::string_view name, std::string_view type,
-                   std::string_view help, double value) {
-  out += fmt::format("# HELP {0} {1}\n# TYPE {0} {2}\n{0} {3}\n", name, help, type, value);
-}
-
-}  // namespace
 
 Metrics::Metrics(std::span<const Route> routes) : routes_(routes), cells_(routes.size() + 1) {}
 
@@ -89,44 +84,80 @@ void Metrics::append_latency(std::string& out) const {
   }
 }
 
-std::string Metrics::text(const Gauges& g) const {
-  std::string out;
-  out += fmt::format(
-      "# HELP carnet_build_info The program that runs.\n# TYPE carnet_build_info gauge\n"
-      "carnet_build_info{{version=\"{}\",database=\"{}\"}} 1\n",
-      g.version, g.database);
+void Metrics::problem(ErrorCode code) {
+  const auto index = static_cast<std::size_t>(code);
+  if (index < problems_.size()) problems_[index].fetch_add(1, std::memory_order_relaxed);
+}
+
+std::string Metrics::text(const Gauges& g, MetricText& others) const {
+  const auto number = [](auto value) { return static_cast<double>(value); };
+  const auto count = [](const auto& value) {
+    return static_cast<double>(value.load(std::memory_order_relaxed));
+  };
+  MetricText first;
+  first.gauge("carnet_build_info", "The program that runs.", 1,
+              {{"version", g.version}, {"database", g.database}});
+  std::string out = first.text();
   append_requests(out);
   append_latency(out);
-  const auto number = [](auto value) { return static_cast<double>(value); };
-  append_metric(out, "carnet_http_in_flight", "gauge", "Requests being worked on.",
-                number(in_flight_.load(std::memory_order_relaxed)));
-  append_metric(out, "carnet_http_connections", "gauge", "Open connections.",
-                number(g.connections_open));
-  append_metric(out, "carnet_http_connections_accepted_total", "counter", "Connections accepted.",
-                number(g.connections_accepted));
-  append_metric(out, "carnet_http_connections_refused_total", "counter",
-                "Requests and connections refused by the listener.", number(g.connections_refused));
-  append_metric(out, "carnet_http_timeouts_total", "counter", "Connections that were too slow.",
-                number(g.connections_timed_out));
-  append_metric(out, "carnet_rate_limited_total", "counter", "Requests answered 429.",
-                number(rate_limited_.load(std::memory_order_relaxed)));
-  append_metric(out, "carnet_rate_limit_names", "gauge",
-                "Keys and addresses whose allowance is being counted.", number(g.rate_limit_names));
-  append_metric(out, "carnet_authentication_failures_total", "counter",
-                "Keys that were given and were not right.",
-                number(auth_failures_.load(std::memory_order_relaxed)));
-  append_metric(out, "carnet_scans_running", "gauge", "Scans that this process runs now.",
-                number(g.scans_running));
-  append_metric(out, "carnet_scans_submitted_total", "counter", "Scans submitted to this process.",
-                number(scans_submitted_.load(std::memory_order_relaxed)));
-  append_metric(out, "carnet_database_healthy", "gauge", "1 if the database can be used.",
-                number(g.database_healthy));
-  append_metric(out, "carnet_draining", "gauge", "1 while the server is stopping.",
-                number(g.draining));
-  append_metric(out, "carnet_uptime_seconds", "gauge", "Since the start.", g.uptime_s);
-  append_metric(out, "process_resident_memory_bytes", "gauge", "Resident memory.",
-                number(resident_bytes()));
-  return out;
+  MetricText rest;
+  for (const ErrorCode code : all_error_codes())
+    rest.counter("carnet_http_problems_total", "Answers that told of an error, by its code.",
+                 count(problems_[static_cast<std::size_t>(code)]),
+                 {{"code", problem_kind(code).code}});
+  rest.gauge("carnet_http_in_flight", "Requests being worked on.", count(in_flight_));
+  const Server::Counts& c = g.connections;
+  rest.gauge("carnet_http_connections", "Open connections.", number(c.open));
+  rest.counter("carnet_http_connections_accepted_total", "Connections accepted.",
+               number(c.accepted));
+  rest.counter("carnet_http_connections_refused_total",
+               "Requests and connections refused by the listener.", number(c.refused));
+  rest.counter("carnet_http_timeouts_total", "Connections that were too slow.",
+               number(c.timed_out));
+  rest.counter("carnet_tls_handshakes_total", "TLS handshakes that the listener completed.",
+               number(c.handshakes));
+  rest.counter("carnet_tls_handshake_failures_total", "TLS handshakes that failed.",
+               number(c.handshakes_failed));
+  rest.gauge("carnet_rate_limit_names", "Keys and addresses whose allowance is being counted.",
+             number(g.rate_limit_names));
+  rest.counter("carnet_authentication_failures_total", "Keys that were given and were not right.",
+               count(auth_failures_));
+  rest.gauge("carnet_scans_running", "Scans that this process runs now.", number(g.scans_running));
+  rest.counter("carnet_scans_submitted_total", "Scans submitted to this process.",
+               count(scans_submitted_));
+  rest.gauge("carnet_database_healthy", "1 if the database can be used.",
+             number(g.database_healthy));
+  rest.gauge("carnet_draining", "1 while the server is stopping.", number(g.draining));
+  constexpr double kMilliseconds = 1000;
+  rest.gauge("carnet_uptime_seconds", "Since the start.",
+             number((g.now - g.started).count()) / kMilliseconds);
+  report_process(others, g.started);
+  return out + rest.text() + others.text();
+}
+
+void report_process(MetricText& out, Timestamp started) {
+  constexpr double kMilliseconds = 1000;
+  constexpr double kMicroseconds = 1e6;
+  rusage usage{};
+  ::getrusage(RUSAGE_SELF, &usage);
+  const auto seconds = [](const timeval& time) {
+    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / kMicroseconds;
+  };
+  out.gauge("process_resident_memory_bytes", "Resident memory.",
+            static_cast<double>(resident_bytes()));
+  out.counter("process_cpu_seconds_total", "Processor time, user and system.",
+              seconds(usage.ru_utime) + seconds(usage.ru_stime));
+  out.gauge("process_start_time_seconds", "When the process started, in seconds since 1970.",
+            static_cast<double>(to_millis(started)) / kMilliseconds);
+  std::error_code failure;
+  std::ptrdiff_t open = 0;
+  for (std::filesystem::directory_iterator at("/proc/self/fd", failure), end; !failure && at != end;
+       at.increment(failure))
+    ++open;
+  out.gauge("process_open_fds", "Open file descriptors.", static_cast<double>(open));
+  rlimit files{};
+  if (::getrlimit(RLIMIT_NOFILE, &files) == 0)
+    out.gauge("process_max_fds", "How many may be open.", static_cast<double>(files.rlim_cur));
 }
 
 std::uint64_t resident_bytes() {

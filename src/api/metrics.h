@@ -12,6 +12,11 @@
 #include <string_view>
 #include <vector>
 
+#include "api/server.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/metric_text.h"
+
 namespace carnet::api {
 
 struct Route;
@@ -24,7 +29,8 @@ class Metrics {
   // `route` may be null: the request matched none.
   void end(const Route* route, int status, std::chrono::nanoseconds took);
   void refused(int status);  // by the listener, before a route was known
-  void rate_limited() { rate_limited_.fetch_add(1, std::memory_order_relaxed); }
+  // An answer that tells of an error.
+  void problem(ErrorCode code);
   void authentication_failed() { auth_failures_.fetch_add(1, std::memory_order_relaxed); }
 
   void scan_submitted() { scans_submitted_.fetch_add(1, std::memory_order_relaxed); }
@@ -32,15 +38,15 @@ class Metrics {
   // What others know at the time of writing.
   struct Gauges {
     std::string_view version, database;
-    std::uint64_t connections_open = 0, connections_accepted = 0, connections_refused = 0,
-                  connections_timed_out = 0;
+    Server::Counts connections;
     bool database_healthy = false;
     bool draining = false;
     int scans_running = 0;
     std::size_t rate_limit_names = 0;
-    double uptime_s = 0;
+    Timestamp started{}, now{};
   };
-  [[nodiscard]] std::string text(const Gauges& gauges) const;
+  // What others wrote into `others` comes last.
+  [[nodiscard]] std::string text(const Gauges& gauges, MetricText& others) const;
 
  private:
   static constexpr std::array<double, 12> kBucketsMs = {0.1, 0.25, 0.5, 1,   2.5, 5,
@@ -58,10 +64,14 @@ class Metrics {
   std::vector<Cell> cells_;  // one per route, and one for what matched none
   std::array<std::atomic<std::uint64_t>, 600> refused_{};
   std::atomic<std::int64_t> in_flight_{0};
-  std::atomic<std::uint64_t> rate_limited_{0}, auth_failures_{0}, scans_submitted_{0};
+  static constexpr std::size_t kProblems = 64;  // more than there are codes
+  std::array<std::atomic<std::uint64_t>, kProblems> problems_{};
+  std::atomic<std::uint64_t> auth_failures_{0}, scans_submitted_{0};
 };
 
 // Resident set size of this process; 0 if it cannot be read.
 [[nodiscard]] std::uint64_t resident_bytes();
+// Memory, processor time and file descriptors under the names that Prometheus' own clients use.
+void report_process(MetricText& out, Timestamp started);
 
 }  // namespace carnet::api
