@@ -37,3 +37,23 @@ function(carnet_test name)
   gtest_discover_tests(carnet_${name}_test TEST_PREFIX "${name}." DISCOVERY_MODE PRE_TEST
     PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS ${name})
 endfunction()
+
+# carnet_test_on_both(NAME [SHARDS n]): the fixtures of carnet_NAME_test use tests/support/test_database.h, so the whole program
+# runs again on PostgreSQL: as one ctest test NAME.postgresql, or n of them, each with one cluster for all its cases.
+function(carnet_test_on_both name)
+  cmake_parse_arguments(ARG "" "SHARDS" "" ${ARGN})
+  if(NOT ARG_SHARDS)
+    set(ARG_SHARDS 1)
+  endif()
+  target_link_libraries(carnet_${name}_test PRIVATE carnet_test_database)
+  foreach(shard RANGE 1 ${ARG_SHARDS})
+    set(suffix "")
+    if(ARG_SHARDS GREATER 1)
+      set(suffix ".${shard}")
+    endif()
+    math(EXPR index "${shard} - 1")
+    add_test(NAME ${name}.postgresql${suffix} COMMAND carnet_${name}_test --gtest_brief=1)
+    set_tests_properties(${name}.postgresql${suffix} PROPERTIES LABELS "${name};postgresql" TIMEOUT 900
+      ENVIRONMENT "CARNET_TEST_DATABASE=postgresql;GTEST_TOTAL_SHARDS=${ARG_SHARDS};GTEST_SHARD_INDEX=${index}")
+  endforeach()
+endfunction()

@@ -1,11 +1,9 @@
 #pragma once
-// What the tests of this folder share: every service over a real SQLite database in a folder of its
-// own, a clock that stands still, a dialer without a network, and a worker on a thread of its own
-// that can be stopped or killed.
+// What the tests of this folder share: every service over a real database of its own (SQLite or
+// PostgreSQL, tests/support/test_database.h), a clock that stands still, a dialer without a
+// network, and a worker on a thread of its own that can be stopped or killed.
 
 #include <atomic>
-#include <filesystem>
-#include <fstream>
 #include <memory>
 #include <semaphore>
 #include <stdexcept>
@@ -24,7 +22,7 @@
 #include "service/signal.h"
 #include "service/tenancy.h"
 #include "tests/support/run_task.h"
-#include "tests/support/temp_dir.h"
+#include "tests/support/test_database.h"
 
 namespace carnet::service {
 
@@ -71,7 +69,7 @@ class ServiceTest : public ::testing::Test {
         null_fd(::open("/dev/null", O_WRONLY | O_CLOEXEC)),
         log(clock, null_fd, LogFormat::kJson, LogLevel::kError),
         policy(net::AddressPolicy::special_purpose_ranges(), {*net::Cidr::parse("127.0.0.0/8")}),
-        db(open()),
+        db(database.must_open()),
         tenancy(*db, clock, random, pepper, {.default_rate_per_minute = 300}),
         sharing(*db, clock, random, pepper),
         scans(*db, clock, random, policy, scan_options()),
@@ -81,13 +79,6 @@ class ServiceTest : public ::testing::Test {
     ::close(null_fd);
   }
 
-  std::unique_ptr<store::Database> open() {
-    Result<std::unique_ptr<store::Database>> opened =
-        store::open_sqlite({.path = dir.file("carnet.db")});
-    if (!opened)
-      throw std::runtime_error(opened.error().public_detail + " " + opened.error().internal);
-    return std::move(*opened);
-  }
   Scans::Options scan_options() {
     Scans::Options options;
     options.signals = &signals;
@@ -149,22 +140,19 @@ class ServiceTest : public ::testing::Test {
                                {.before = "", .limit = 100}))
         .value();
   }
-  // Whether the bytes are in any file of the database, the write-ahead log included.
-  bool on_disk(std::string_view bytes) const {
-    for (const auto& entry : std::filesystem::directory_iterator(dir.path())) {
-      std::ifstream file(entry.path(), std::ios::binary);
-      const std::string text{std::istreambuf_iterator<char>(file),
-                             std::istreambuf_iterator<char>()};
-      if (text.find(bytes) != std::string::npos) return true;
-    }
-    return false;
-  }
+  bool on_disk(std::string_view bytes) const { return database.holds(bytes); }
+  // Beside the services, for whoever's rows.
   template <class T>
   Result<T> in_db(std::function<Result<T>(store::Connection&)> work) {
-    return run_task(db->write<T>(std::move(work)));
+    const std::function<Result<T>(store::Connection&)> everywhere =
+        [work = std::move(work)](store::Connection& connection) {
+          connection.as_system();
+          return work(connection);
+        };
+    return run_task(db->write<T>(everywhere));
   }
 
-  test::TempDir dir;
+  test::TestDatabase database;
   ManualClock clock;
   SystemRandom random;
   Secret pepper;
@@ -182,10 +170,15 @@ class ServiceTest : public ::testing::Test {
 // A worker on its own thread, as in another process.
 class WorkerHost {
  public:
+  // With a database of its own, as another process has it: this one can be killed.
+  WorkerHost(std::unique_ptr<store::Database> db, const Clock& clock, Random& random,
+             const Log& log, net::Dialer& dialer, ScanWorker::Options options)
+      : WorkerHost(*db, clock, random, log, dialer, options) {
+    own = std::move(db);
+  }
   WorkerHost(store::Database& db, const Clock& clock, Random& random, const Log& log,
              net::Dialer& dialer, ScanWorker::Options options)
-      : database(db),
-        worker(db, clock, random, log, dialer, probe::EngineLimits{}, options),
+      : worker(db, clock, random, log, dialer, probe::EngineLimits{}, options),
         context(std::make_unique<boost::asio::io_context>()) {
     const auto done = [](std::exception_ptr error) {
       if (error) std::rethrow_exception(error);
@@ -203,15 +196,11 @@ class WorkerHost {
   void kill() {
     context->stop();
     thread.join();
-    // What the database still works on for this context ends before the context does.
-    const std::function<Result<bool>(store::Connection&)> nothing =
-        [](store::Connection&) -> Result<bool> { return true; };
-    EXPECT_TRUE(run_task(database.write<bool>(nothing)));
+    own->stop();  // what it still works on for this context ends before the context does
     context.reset();
   }
 
-  store::Database& database;
-
+  std::unique_ptr<store::Database> own;
   ScanWorker worker;
   std::unique_ptr<boost::asio::io_context> context;
   std::thread thread;

@@ -94,7 +94,8 @@ TEST_F(Replays, ASealThatDoesNotOpenIsNoAnswer) {
   ASSERT_TRUE(run_task(
       idempotency.finish(tenant, "share.create", "key-1", {.status = 201, .body = "kept"})));
   ASSERT_TRUE(in_db<bool>([](store::Connection& connection) -> Result<bool> {
-    CARNET_TRY_VOID(connection.run("UPDATE idempotency SET response = X'00010203'"));
+    CARNET_TRY_VOID(connection.run("UPDATE idempotency SET response = $1",
+                                   {store::BlobView{std::string_view("\0\1\2\3", 4)}}));
     return true;
   }));
   EXPECT_EQ(begin(idempotency).error().code, ErrorCode::kInternal);

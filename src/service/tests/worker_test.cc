@@ -23,6 +23,10 @@ class Working : public ServiceTest {
   std::unique_ptr<WorkerHost> host(FakeDialer& dialer) {
     return std::make_unique<WorkerHost>(*db, clock, random, log, dialer, options());
   }
+  std::unique_ptr<WorkerHost> process(FakeDialer& dialer) {
+    return std::make_unique<WorkerHost>(database.must_open(), clock, random, log, dialer,
+                                        options());
+  }
   std::vector<std::string> keys_of(const ScanId& id) {
     std::vector<std::string> out;
     const auto view = run_task(scans.get(actor.tenant, id));
@@ -165,7 +169,7 @@ TEST_F(Working, AKilledWorkersScanIsDoneByAnotherAndRecordedOnce) {
   const ScanId id = submit_loopback(actor, {1, 2});
   FakeDialer hanging(FakeDialer::Mode::kHang);
   FakeDialer refusing(FakeDialer::Mode::kRefuse);
-  auto first = host(hanging);
+  auto first = process(hanging);
   hanging.dialled.acquire();
   first->kill();
   EXPECT_EQ(run_task(scans.row(actor.tenant, id))->status, "running");
@@ -248,7 +252,7 @@ TEST_F(Working, AScanThatKillsEveryWorkerEndsAsAnError) {
   const ScanId id = submit_loopback(actor, {1});
   FakeDialer dialer(FakeDialer::Mode::kHang);
   for (int attempt = 0; attempt < ScanWorker::Options{}.attempts_max; ++attempt) {
-    const auto victim = host(dialer);
+    const auto victim = process(dialer);
     dialer.dialled.acquire();
     victim->kill();
     clock.advance(std::chrono::seconds(16));

@@ -14,7 +14,12 @@
 namespace carnet::store {
 namespace {
 
-class Crash : public StoreTest {};
+class Crash : public StoreTest {
+ protected:
+  void SetUp() override {
+    if (test::on_postgresql()) GTEST_SKIP() << "about SQLite's file";
+  }
+};
 
 // Runs `child` in a process of its own and gives its id; no thread of ours may be running.
 template <class Child>

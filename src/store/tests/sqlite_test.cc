@@ -18,6 +18,9 @@ namespace fs = std::filesystem;
 
 class Sqlite : public StoreTest {
  protected:
+  void SetUp() override {
+    if (test::on_postgresql()) GTEST_SKIP() << "about SQLite's file";
+  }
   // A table to write into, made beside Carnet's own.
   void open_with_table() {
     open();
