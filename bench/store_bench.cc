@@ -1,8 +1,9 @@
-// Measures the store alone, in this process, on a database in a folder given as the first argument
-// (default: the temporary folder). Prints one line a figure; bench/README.md and docs/benchmarks.md
-// say what they mean.
+// Measures the store alone, in this process, on SQLite in a folder given as the first argument
+// (default: the temporary folder), or on the empty PostgreSQL database of a URL, which it fills.
+// Prints one line a figure; bench/README.md and docs/benchmarks.md say what they mean.
 //
-//   ninja -C build/release carnet_store_bench && build/release/src/store/carnet_store_bench [DIR]
+//   ninja -C build/release carnet_store_bench
+//   build/release/src/store/carnet_store_bench [DIR | postgresql://…]
 
 #include <fmt/format.h>
 #include <time.h>
@@ -125,14 +126,49 @@ double measure_writes(Database& db, Setup& setup, int writers, int first, int co
   return count / Seconds(std::chrono::steady_clock::now() - start).count();
 }
 
-Cost point_reads(Database& db, int rows, int count) {
-  return measure(count, [&](int i) {
-    const std::string id = fmt::format("public{:08}", (i * 7919LL) % rows);
-    const std::function<Result<std::optional<ShareRow>>(Connection&)> find =
-        [&](Connection& connection) { return shares::find_by_public_id(connection, id); };
-    const auto found = db.point_read(find);
+Task<void> find_many(Database& db, int rows, std::atomic<int>& next, int end) {
+  for (int i = next++; i < end; i = next++) {
+    auto query = shares::by_public_id(fmt::format("public{:08}", (i * 7919LL) % rows));
+    const auto found = co_await db.find(std::move(query));
     CARNET_CHECK(found && *found);
-  });
+  }
+}
+
+// As measure(), of find() awaited by one coroutine.
+Task<void> find_in_batches(Database& db, int rows, int count, Cost& cost) {
+  constexpr int kBatch = 100;
+  std::vector<double> batches;
+  const double cpu = thread_cpu_us();
+  for (int i = 0; i < count; i += kBatch) {
+    std::atomic<int> next{i};
+    const auto start = std::chrono::steady_clock::now();
+    co_await find_many(db, rows, next, i + kBatch);
+    batches.push_back(Seconds(std::chrono::steady_clock::now() - start).count() * 1e6 / kBatch);
+  }
+  std::sort(batches.begin(), batches.end());
+  const double sum = std::accumulate(batches.begin(), batches.end(), 0.0);
+  cost = {.wall_us = sum / static_cast<double>(batches.size()),
+          .cpu_us = (thread_cpu_us() - cpu) / count,
+          .calm_us = batches[batches.size() / 100]};
+}
+
+Cost point_reads(Database& db, int rows, int count) {
+  boost::asio::io_context io(1);
+  Cost cost;
+  boost::asio::co_spawn(io, find_in_batches(db, rows, count, cost), boost::asio::detached);
+  io.run();
+  return cost;
+}
+
+// How many a second, with so many callers that each wait for their own.
+double measure_finds(Database& db, int callers, int rows, int count) {
+  boost::asio::io_context io(1);
+  std::atomic<int> next{0};
+  for (int i = 0; i < callers; ++i)
+    boost::asio::co_spawn(io, find_many(db, rows, next, count), boost::asio::detached);
+  const auto start = std::chrono::steady_clock::now();
+  io.run();
+  return count / Seconds(std::chrono::steady_clock::now() - start).count();
 }
 
 Cost bare_reads(Database& db, int rows, int count) {
@@ -172,7 +208,7 @@ int run(const std::filesystem::path& folder) {
   std::printf("share inserts, 512 writers %8.0f /s\n",
               measure_writes(db, setup, 512, 50000, kRows - 50000));
   print("point read, one column", bare_reads(db, kRows, kReads));
-  print("find_by_public_id, joined", point_reads(db, kRows, kReads));
+  print("by_public_id, joined", point_reads(db, kRows, kReads));
   std::atomic<bool> done{false};
   std::thread writer([&] {
     for (int number = kRows; !done; number += 1000) measure_writes(db, setup, 64, number, 1000);
@@ -192,10 +228,34 @@ int run(const std::filesystem::path& folder) {
   return 0;
 }
 
+int run_postgres(const std::string& url) {
+  constexpr int kRows = 20000, kReads = 100000;
+  auto opened = open_postgres({.url = url});
+  if (!opened) {
+    std::fprintf(stderr, "%s\n", opened.error().public_detail.c_str());
+    return 1;
+  }
+  Database& db = **opened;
+  Setup setup;
+  CARNET_CHECK(db.write_blocking([&](Connection& connection) {
+                   return prepare(connection, setup);
+                 }).has_value());
+  std::printf("share inserts, 1 writer    %8.0f /s\n", measure_writes(db, setup, 1, 0, 2000));
+  std::printf("share inserts, 64 writers  %8.0f /s\n",
+              measure_writes(db, setup, 64, 2000, kRows - 2000));
+  print("by_public_id, joined", point_reads(db, kRows, kReads / 10));
+  for (const int callers : {8, 64, 512})
+    std::printf("the same, %3d callers      %8.0f /s\n", callers,
+                measure_finds(db, callers, kRows, kReads));
+  return 0;
+}
+
 }  // namespace
 }  // namespace carnet::store
 
 int main(int argc, char** argv) {
+  if (argc > 1 && carnet::store::is_postgres_url(argv[1]))
+    return carnet::store::run_postgres(argv[1]);
   const std::filesystem::path folder =
       argc > 1 ? std::filesystem::path(argv[1]) : std::filesystem::temp_directory_path();
   return carnet::store::run(folder);

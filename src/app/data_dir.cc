@@ -105,6 +105,27 @@ Result<InitResult> make_first_tenant(TaskRunner& tasks, store::Database& db,
   return out;
 }
 
+Result<std::unique_ptr<store::Database>> open_new_database(const InitRequest& request,
+                                                           const std::string& directory) {
+  if (!request.postgres_url.empty())
+    return store::open_postgres({.url = request.postgres_url, .connections = 2});
+  store::SqliteOptions options;
+  options.path = directory + "/carnet.db";
+  return store::open_sqlite(options);
+}
+
+// Its keys and links belong to the pepper of another data directory.
+Result<void> check_no_tenant(TaskRunner& tasks, store::Database& db, const Secret& pepper,
+                             const Clock& clock, Random& random) {
+  service::Tenancy tenancy(db, clock, random, pepper, {});
+  CARNET_TRY(tenants, tasks.run(tenancy.list_tenants({.before = "", .limit = 1})));
+  if (tenants.empty()) return {};
+  return make_error(ErrorCode::kConflict,
+                    "The database has tenants already, which need the secrets of the data "
+                    "directory that they were made with: copy that to run another instance, or "
+                    "give this one an empty database.");
+}
+
 }  // namespace
 
 Result<InitResult> init_data_dir(const InitRequest& request, const Clock& clock, Random& random) {
@@ -140,9 +161,8 @@ Result<InitResult> init_data_dir(const InitRequest& request, const Clock& clock,
   InitResult out;
   {
     TaskRunner tasks;
-    store::SqliteOptions options;
-    options.path = staging.path() + "/carnet.db";
-    CARNET_TRY(db, store::open_sqlite(options));
+    CARNET_TRY(db, open_new_database(request, staging.path()));
+    CARNET_TRY_VOID(check_no_tenant(tasks, *db, pepper, clock, random));
     auto first = make_first_tenant(tasks, *db, request.tenant_name, pepper, clock, random);
     db->stop();
     if (!first) return tl::unexpected(std::move(first).error());

@@ -16,6 +16,7 @@ namespace carnet::app {
 struct InitRequest {
   std::string directory;
   std::string tenant_name;
+  std::string postgres_url;  // "" = SQLite in the directory
   // What seals the signing keys (signing_key_files.h); "" = a file in the directory.
   std::string key_file, passphrase_file;
 };
@@ -31,7 +32,8 @@ struct InitResult {
 };
 
 // Errors are kConflict when the directory is there and not empty (nothing is changed), kUnavailable
-// with the system's reason when it cannot be made.
+// with the system's reason when it cannot be made. A PostgreSQL database that has a tenant already
+// is kConflict too.
 [[nodiscard]] Result<InitResult> init_data_dir(const InitRequest& request, const Clock& clock,
                                                Random& random);
 

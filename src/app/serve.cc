@@ -19,6 +19,7 @@
 
 #include "api/api.h"
 #include "api/server.h"
+#include "api/tls.h"
 #include "app/data_dir.h"
 #include "app/run_task.h"
 #include "app/signing_key_files.h"
@@ -137,6 +138,15 @@ Result<std::optional<Secret>> admin_key_for(const Settings& settings) {
   return std::optional<Secret>{};
 }
 
+using TlsIdentityPtr = std::shared_ptr<const api::TlsIdentity>;
+
+// Null without TLS.
+Result<TlsIdentityPtr> tls_identity_for(const Settings& settings, const Clock& clock) {
+  if (settings.tls_certificate.empty()) return TlsIdentityPtr{};
+  return api::TlsIdentity::load({.certificate = settings.tls_certificate, .key = settings.tls_key},
+                                clock.now());
+}
+
 SigningKeyPlaces key_places(const Settings& settings) {
   return {.data_dir = settings.data_dir,
           .key_file = settings.key_file,
@@ -159,6 +169,9 @@ Result<service::SigningKeysNow> signing_keys_for(const Settings& settings, const
 
 Result<std::unique_ptr<store::Database>> open_database(const Settings& settings) {
   if (!settings.persistence) return store::make_off_database();
+  if (!settings.postgres_url.empty())
+    return store::open_postgres(
+        {.url = settings.postgres_url, .connections = settings.database_connections});
   store::SqliteOptions options;
   options.path = settings.sqlite_path;
   return store::open_sqlite(options);
@@ -199,6 +212,9 @@ class Service {
                   .passports = &passports_}),
         idempotency_(*db_, clock, random, pepper_),
         uploads_(*db_, clock, random),
+        remediation_(*db_, clock, random),
+        plans_(*db_, clock),
+        drift_(*db_, clock, random),
         worker_(*db_, clock, random, log_, *dialer_, settings.probes.limits,
                 {.signals = &signals_of_scans_, .passports = &passports_}),
         handshakes_(*db_, clock, random, policy_, worker_,
@@ -210,8 +226,11 @@ class Service {
     signals_.add(SIGUSR1);
   }
 
-  // Binds and makes the API. The admin key comes from admin_key_for().
-  Result<void> listen(std::optional<Secret> admin_key) {
+  // Binds and makes the API. The admin key comes from admin_key_for(), the identity from
+  // tls_identity_for().
+  Result<void> listen(std::optional<Secret> admin_key, TlsIdentityPtr identity) {
+    tls_ = identity != nullptr;
+    if (tls_) use_tls(std::move(identity));
     for (int i = 0; i < settings_.workers; ++i) io_.push_back(std::make_unique<ContextThread>());
     std::vector<asio::io_context*> contexts;
     contexts.reserve(io_.size());
@@ -228,7 +247,7 @@ class Service {
     api::ApiOptions options;
     options.version = version();
     options.public_url =
-        settings_.public_url.empty() ? "http://" + bound_.front() : settings_.public_url;
+        settings_.public_url.empty() ? url_of(bound_.front()) : settings_.public_url;
     options.cors_origins = settings_.cors_origins;
     CARNET_TRY_VOID(name_log(options.public_url));
     passports_.set_issuer_url(options.public_url);
@@ -249,7 +268,10 @@ class Service {
                                       .passports = db_->persistent() ? &passports_ : nullptr,
                                       .verification = db_->persistent() ? &verification_ : nullptr,
                                       .handshakes = db_->persistent() ? &handshakes_ : nullptr,
-                                      .uploads = db_->persistent() ? &uploads_ : nullptr},
+                                      .uploads = db_->persistent() ? &uploads_ : nullptr,
+                                      .remediation = db_->persistent() ? &remediation_ : nullptr,
+                                      .plans = db_->persistent() ? &plans_ : nullptr,
+                                      .drift = db_->persistent() ? &drift_ : nullptr},
                  std::move(options));
     api_->set_admin_key(std::move(admin_key));
     api_->set_connection_counts([this] { return server_.counts(); });
@@ -273,7 +295,7 @@ class Service {
     log_.info(
         "started",
         {{"version", version()}, {"database", db_->description()}, {"workers", settings_.workers}});
-    for (const std::string& address : bound_) fmt::print("carnet ready on http://{}\n", address);
+    for (const std::string& address : bound_) fmt::print("carnet ready on {}\n", url_of(address));
     std::fflush(stdout);
     control_.run();
     return finish();
@@ -290,12 +312,25 @@ class Service {
     return transparency_.require_origin(wanted);
   }
 
+  [[nodiscard]] std::string url_of(const std::string& address) const {
+    return (tls_ ? "https://" : "http://") + address;
+  }
+
+  void use_tls(TlsIdentityPtr identity) {
+    for (const std::string& warning : identity->warnings())
+      log_.warn("tls_certificate", {{"reason", warning}});
+    log_.info("tls", {{"subject", identity->subject()},
+                      {"not_after", to_rfc3339(identity->not_after())},
+                      {"hybrid_key_exchange", identity->hybrid()}});
+    server_.use_tls(std::move(identity));
+  }
+
   void warn_about_exposure() const {
     for (const ListenAddress& listen : settings_.listen)
-      if (!is_loopback(listen.address))
+      if (!tls_ && !is_loopback(listen.address))
         log_.warn(
-            "listening on a network without TLS: keys and links travel in the clear; put a TLS "
-            "proxy in front",
+            "listening on a network without TLS: keys and links travel in the clear; give "
+            "--tls-cert and --tls-key, or put a TLS proxy in front",
             {{"address", listen_text(listen)}});
     if (db_->persistent() && !settings_.public_url.starts_with("https://") &&
         !settings_.public_url.empty())
@@ -371,6 +406,15 @@ class Service {
       log_.error("reload refused; the old settings stay", {{"reason", key.error().public_detail}});
       return;
     }
+    auto identity = tls_identity_for(*fresh, clock_);
+    if (identity && (*identity != nullptr) != tls_)
+      identity = make_error(ErrorCode::kUnavailable,
+                            "TLS is switched on or off only by a restart of the server.");
+    if (!identity) {
+      log_.error("reload refused; the old settings stay",
+                 {{"reason", identity.error().public_detail}});
+      return;
+    }
     if (settings_.persistence) {
       auto keys = load_signing_keys(key_places(*fresh));
       if (!keys) {
@@ -381,8 +425,9 @@ class Service {
       signing_keys_.replace(std::move(*keys));
     }
     api_->set_admin_key(std::move(*key));
+    if (*identity) use_tls(std::move(*identity));
     log_.set_level(fresh->log_level);
-    log_.info("reloaded the admin key, the signing keys and the log level");
+    log_.info("reloaded the admin key, the signing keys, the TLS certificate and the log level");
   }
 
   void print_state() {
@@ -390,6 +435,8 @@ class Service {
     log_.info("state", {{"connections", counts.open},
                         {"accepted", counts.accepted},
                         {"refused", counts.refused},
+                        {"tls_handshakes", counts.handshakes},
+                        {"tls_handshakes_failed", counts.handshakes_failed},
                         {"scans_running", worker_.running()},
                         {"database", db_->description()},
                         {"database_healthy", db_->healthy()}});
@@ -404,6 +451,7 @@ class Service {
     sharing_.stop();
     verification_.stop();
     uploads_.stop();
+    plans_.stop();
     db_->stop();
     transparency_.stop();
     log_.info("stopped");
@@ -438,6 +486,9 @@ class Service {
   service::Sharing sharing_;
   service::Idempotency idempotency_;
   service::Uploads uploads_;
+  service::Remediation remediation_;
+  service::Plans plans_;
+  service::Drift drift_;
   service::ScanWorker worker_;
   service::Handshakes handshakes_;
   const Clock& clock_;
@@ -452,6 +503,7 @@ class Service {
   asio::signal_set signals_;
   std::atomic<bool> worker_done_{false};
   std::vector<std::string> bound_;
+  bool tls_ = false;
 };
 
 }  // namespace
@@ -464,13 +516,15 @@ int serve(const Settings& settings, const std::function<Result<Settings>()>& rel
   if (!pepper) return start_failed(pepper.error());
   auto admin_key = admin_key_for(settings);
   if (!admin_key) return start_failed(admin_key.error());
+  auto identity = tls_identity_for(settings, clock);
+  if (!identity) return start_failed(identity.error());
   auto db = open_database(settings);
   if (!db) return start_failed(db.error());
   auto signing_keys = signing_keys_for(settings, clock, random);
   if (!signing_keys) return start_failed(signing_keys.error());
   Service service(settings, reload, clock, random, std::move(*db), std::move(*pepper),
                   std::move(*signing_keys));
-  if (auto bound = service.listen(std::move(*admin_key)); !bound)
+  if (auto bound = service.listen(std::move(*admin_key), std::move(*identity)); !bound)
     return start_failed(bound.error());
   return service.run();
 }

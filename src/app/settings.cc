@@ -11,6 +11,7 @@
 
 #include "app/version.h"
 #include "base/text.h"
+#include "store/database.h"
 
 namespace carnet::app {
 namespace {
@@ -21,10 +22,14 @@ constexpr SettingSpec kSpecs[] = {
      "choose"},
     {"data", "CARNET_DATA_DIR", "./carnet-data", "the data directory made by carnet init"},
     {"database", "CARNET_DATABASE_URL", "sqlite:DATA/carnet.db",
-     "sqlite:FILE, or none to switch persistence off (tenant routes answer 503)"},
+     "sqlite:FILE, postgresql://USER@HOST/NAME, or none to switch persistence off (tenant routes "
+     "answer 503)"},
+    {"database-connections", "CARNET_DATABASE_CONNECTIONS", "12",
+     "connections to PostgreSQL for transactions, a third of them for reading; two more besides"},
     {"public-url", "CARNET_PUBLIC_URL", "",
-     "what share links begin with, such as https://carnet.example.org; by default http:// and the "
-     "listen address"},
+     "what share links begin with, such as https://carnet.example.org; by default http:// (with "
+     "TLS "
+     "https://) and the listen address"},
     {"admin-key-file", "CARNET_ADMIN_KEY_FILE", "DATA/admin.key",
      "file with the platform's own key; without one /admin/* answers 503"},
     {"key-file", "CARNET_KEY_FILE", "DATA/signing.seal",
@@ -58,6 +63,9 @@ constexpr SettingSpec kSpecs[] = {
      "bytes that a server may send on one connection of a probe", false, true},
     {"trusted-proxies", "CARNET_TRUSTED_PROXIES", "",
      "proxies whose X-Forwarded-For counts, as CIDR blocks"},
+    {"tls-cert", "CARNET_TLS_CERT", "",
+     "file with the certificate chain (PEM) to serve TLS with; read again at SIGHUP"},
+    {"tls-key", "CARNET_TLS_KEY", "", "file with its private key (PEM, without a passphrase)"},
     {"cors-origins", "CARNET_CORS_ORIGINS", "", "web origins that may call the API from a browser"},
     {"rate-limit", "CARNET_RATE_LIMIT_PER_MINUTE", "300",
      "requests a minute per API key, unless the key has its own"},
@@ -327,12 +335,28 @@ void read_database(Reader& reader, Settings& out, Problems& problems) {
   } else if (given.text.starts_with("sqlite:") && given.text.size() > 7) {
     out.sqlite_path = given.text.substr(7);
     if (out.sqlite_path.starts_with("//")) out.sqlite_path.erase(0, 2);
+  } else if (store::is_postgres_url(given.text)) {
+    out.postgres_url = given.text;
   } else if (given.text.starts_with("postgres")) {
+    // Not shown: it may hold a password.
     problems.add("database", SettingValue{.text = "postgresql://…", .source = given.source},
-                 "is not supported in this release; use sqlite:FILE");
+                 "cannot be read; write postgresql://USER@HOST:PORT/NAME and encode other "
+                 "characters in it as %XX");
   } else {
-    problems.add("database", given, "must be sqlite:FILE or none");
+    problems.add("database", given, "must be sqlite:FILE, postgresql://USER@HOST/NAME or none");
   }
+  out.database_connections = reader.whole("database-connections", 2, 1000);
+}
+
+void read_tls(Reader& reader, Settings& out, Problems& problems) {
+  const SettingValue& certificate = reader.value("tls-cert");
+  const SettingValue& key = reader.value("tls-key");
+  out.tls_certificate = certificate.text;
+  out.tls_key = key.text;
+  if (!certificate.text.empty() && key.text.empty())
+    problems.add("tls-cert", certificate, "needs its key: give --tls-key too");
+  if (certificate.text.empty() && !key.text.empty())
+    problems.add("tls-key", key, "needs its certificate: give --tls-cert too");
 }
 
 void read_public_url(Reader& reader, Settings& out, Problems& problems) {
@@ -460,6 +484,7 @@ Result<Settings> resolve_settings(
   if (out.data_dir.empty()) problems.add("data", reader.value("data"), "must name a folder");
   read_listen(reader, out, problems);
   read_database(reader, out, problems);
+  read_tls(reader, out, problems);
   read_public_url(reader, out, problems);
   const SettingValue& admin_key = reader.value("admin-key-file");
   out.admin_key_file_given = admin_key.source != "default";
@@ -488,7 +513,10 @@ Result<Settings> resolve_settings(
   }
   if (problems.any()) return problems.error();
   // What `carnet config` shows for defaults that depend on another setting.
-  if (out.persistence) out.table["database"].text = "sqlite:" + out.sqlite_path;
+  if (!out.postgres_url.empty())
+    out.table["database"].text = store::postgres_url_without_secrets(out.postgres_url);
+  else if (out.persistence)
+    out.table["database"].text = "sqlite:" + out.sqlite_path;
   out.table["admin-key-file"].text = out.admin_key_file;
   out.table["key-file"].text = out.key_file;
   out.table["workers"].text = fmt::to_string(out.workers);

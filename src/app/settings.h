@@ -55,8 +55,10 @@ struct Settings {
   std::vector<ListenAddress> listen;
   std::string data_dir;
   bool persistence = true;
-  std::string sqlite_path;  // when persistence is on
-  std::string public_url;   // "" = made from the first listener
+  std::string sqlite_path;   // when persistence is on, unless postgres_url is there
+  std::string postgres_url;  // may hold a password; never shown
+  int database_connections = 12;
+  std::string public_url;  // "" = made from the first listener
   std::string admin_key_file;
   bool admin_key_file_given = false;      // then it must be readable
   std::string key_file, passphrase_file;  // what opens the signing keys
@@ -64,6 +66,7 @@ struct Settings {
   bool authorize_any_target = false;
   ProbeSettings probes;
   std::vector<net::Cidr> trusted_proxies;
+  std::string tls_certificate, tls_key;  // files; both or neither
   std::vector<std::string> cors_origins;
   int rate_limit_per_minute = 300;
   int public_rate_limit_per_minute = 60;         // 0 = no limit

@@ -9,6 +9,7 @@
 #include <boost/json.hpp>
 
 #include "app/admin_command.h"
+#include "app/bin/backup_options.h"
 #include "app/bin/share_options.h"
 #include "app/cli_docs.h"
 #include "app/data_dir.h"
@@ -19,8 +20,8 @@
 #include "app/verify_command.h"
 #include "app/version.h"
 #include "base/json.h"
-#include "base/random.h"
 #include "base/memory.h"
+#include "base/random.h"
 #include "store/database.h"
 
 namespace carnet::app {
@@ -80,7 +81,9 @@ struct SettingFlags {
   }
 };
 
-int run_init(const InitRequest& request, const Clock& clock, Random& random) {
+int run_init(InitRequest request, const Clock& clock, Random& random) {
+  // Other databases are made where `serve` looks for them.
+  if (!request.postgres_url.starts_with("postgres")) request.postgres_url.clear();
   const auto made = init_data_dir(request, clock, random);
   if (!made) return fail("init", made.error().public_detail);
   fmt::print("Made {} with the tenant \"{}\" ({}).\n\nIts API keys, shown this once:\n",
@@ -90,8 +93,8 @@ int run_init(const InitRequest& request, const Clock& clock, Random& random) {
       "\nThe platform's admin key is in {0}/admin.key, the signing keys are in "
       "{0}/signing.keys.\nKeep "
       "{0} private and backed up: the keys, links and passports depend on it.\n"
-      "Start the service with: carnet serve --data {0}\n",
-      request.directory);
+      "Start the service with: carnet serve --data {0}{1}\n",
+      request.directory, request.postgres_url.empty() ? "" : " --database postgresql://…");
   return 0;
 }
 
@@ -111,12 +114,15 @@ int run_migrate(const SettingFlags& flags, const CLI::App& command, bool check) 
   if (!settings) return fail("migrate", settings.error().public_detail, kExitUsage);
   if (!settings->persistence)
     return fail("migrate", "there is no database to migrate with --database none", kExitUsage);
-  if (::access(settings->sqlite_path.c_str(), F_OK) != 0)
+  const std::string& url = settings->postgres_url;
+  if (url.empty() && ::access(settings->sqlite_path.c_str(), F_OK) != 0)
     return fail("migrate",
                 fmt::format("there is no database at {}; make one with: carnet init --data {}",
                             settings->sqlite_path, settings->data_dir));
-  const auto status = check ? store::sqlite_migration_status(settings->sqlite_path)
-                            : store::migrate_sqlite(settings->sqlite_path);
+  const auto status =
+      !url.empty() ? (check ? store::postgres_migration_status(url) : store::migrate_postgres(url))
+      : check      ? store::sqlite_migration_status(settings->sqlite_path)
+                   : store::migrate_sqlite(settings->sqlite_path);
   if (!status) return fail("migrate", status.error().public_detail);
   if (status->current < status->latest) {
     fmt::print("The schema is at version {}; this program brings {}. Run: carnet migrate\n",
@@ -392,6 +398,11 @@ int run(int argc, char** argv) {
   init->add_option("--tenant", init_request.tenant_name, "name of the first tenant")
       ->capture_default_str();
 
+  init->add_option("--database", init_request.postgres_url,
+                   "postgresql://USER@HOST/NAME to keep everything but the secrets there; it must "
+                   "be empty [CARNET_DATABASE_URL]")
+      ->envname("CARNET_DATABASE_URL")
+      ->type_name("URL");
   init->add_option("--key-file", init_request.key_file,
                    "file whose contents open the signing keys; made if it is not there (default: "
                    "DATA/signing.seal) [CARNET_KEY_FILE]")
@@ -431,6 +442,17 @@ int run(int argc, char** argv) {
       cli.add_subcommand("share", "share links of a running service: create, list, revoke, views");
   ShareOptions share_options;
   share_options.add_to(*share);
+  CLI::App* const plan =
+      cli.add_subcommand("plan", "a migration plan: which work in which week, by a running service");
+  PlanOptions plan_options;
+  plan_options.add_to(*plan);
+  CLI::App* const backup =
+      cli.add_subcommand("backup", "copy database and keys to one file while the service runs");
+  CLI::App* const restore = cli.add_subcommand("restore", "make a data directory of such a file");
+  BackupOptions backup_options;
+  backup_options.add_backup(*backup);
+  BackupOptions restore_options;
+  restore_options.add_restore(*restore);
   CLI::App* const docs_command =
       cli.add_subcommand("docs", "print the man page, or the completion for bash or zsh");
   std::string docs_what;
@@ -447,7 +469,7 @@ int run(int argc, char** argv) {
   } catch (const CLI::ParseError& failure) {
     return cli.exit(failure) == 0 ? 0 : kExitUsage;
   }
-  if (*init) return run_init(init_request, clock, random);
+  if (*init) return run_init(std::move(init_request), clock, random);
   if (*serve_command) {
     const auto settings = serve_flags.resolve(*serve_command);
     if (!settings) return fail("serve", settings.error().public_detail, kExitUsage);
@@ -465,6 +487,9 @@ int run(int argc, char** argv) {
   if (*keys) return run_keys(*keys, keys_command, clock, random);
   if (*verify) return run_verify_command(verify_command, clock);
   if (*share) return share_options.run(*share, random);
+  if (*plan) return plan_options.run();
+  if (*backup) return backup_options.run_backup(*backup, clock, random);
+  if (*restore) return restore_options.run_restore(*restore, random);
   if (*docs_command) return run_docs(cli, docs_what);
   if (*version_command) fmt::print("{}", version_text());
   return 0;
@@ -475,10 +500,10 @@ int run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   try {
+    carnet::set_up_memory();
     return carnet::app::run(argc, argv);
   } catch (const std::exception& failure) {
     std::cerr << "carnet: " << failure.what() << '\n';
     return 1;
   }
 }
-    carnet::set_up_memory();
