@@ -1,107 +1,36 @@
 // One client: read a head, read a body, ask the handler, write the answer, again. With server.cc
-// the only user of Asio's sockets here, and the only user of Beast, whose parser reads the start
-// line, the fields and chunked bodies.
+// the only user of Asio's sockets here.
 //
-// A TLS stream would take the place of socket_ in read_some() and write_all(): nothing else touches
-// it.
+// Where tls_ is set, bytes pass through it in read_some(), read_head() and write_now(); what waits
+// is the socket, in either case.
 
 #include "api/connection.h"
 
+#include <sys/socket.h>
+
+#include <cerrno>
+
 #include <boost/asio/buffer.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <boost/asio/write.hpp>
-#include <boost/beast/http/basic_parser.hpp>
-
-#include "base/text.h"
 
 namespace carnet::api {
 namespace {
 
 namespace asio = boost::asio;
-namespace http = boost::beast::http;
-using boost::beast::error_code;
+using boost::system::error_code;
 
 constexpr std::size_t kBufferStart = 4096;
 constexpr std::size_t kReadChunk = 16 * 1024;
 constexpr std::size_t kCoalesceMax =
     16 * 1024;  // bodies up to this are copied behind the head: one write, no gather
-constexpr std::size_t kTargetMax = 8 * 1024;
 constexpr std::chrono::milliseconds kLingerTime{2000};
 constexpr std::size_t kLingerBytesMax = 1024 * 1024;
-
-Method method_of(http::verb verb) {
-  switch (verb) {
-    case http::verb::get:
-      return Method::kGet;
-    case http::verb::head:
-      return Method::kHead;
-    case http::verb::post:
-      return Method::kPost;
-    case http::verb::put:
-      return Method::kPut;
-    case http::verb::patch:
-      return Method::kPatch;
-    case http::verb::delete_:
-      return Method::kDelete;
-    case http::verb::options:
-      return Method::kOptions;
-    default:
-      return Method::kOther;
-  }
-}
-
-std::string_view view(boost::beast::string_view text) { return {text.data(), text.size()}; }
+// Reads of a TLS client that always has more ready, before others get their turn.
+constexpr int kTlsReadsInARow = 8;
 
 }  // namespace
-
-// Keeps views of the head (it stays where it is in buffer_) and appends chunked body bytes.
-class Connection::Parser final : public http::basic_parser<true> {
- public:
-  Parser(Request& request, std::string& body, std::size_t headers_max)
-      : request_(request), body_(body), headers_max_(headers_max) {}
-
-  [[nodiscard]] bool too_many_headers() const { return too_many_; }
-  [[nodiscard]] bool http11() const { return http11_; }
-
- private:
-  void on_request_impl(http::verb verb, boost::beast::string_view, boost::beast::string_view target,
-                       int version, error_code&) override {
-    request_.method = method_of(verb);
-    request_.target = view(target);
-    http11_ = version >= 11;
-  }
-  void on_response_impl(int, boost::beast::string_view, int, error_code&) override {}
-  void on_field_impl(http::field, boost::beast::string_view name, boost::beast::string_view value,
-                     error_code& ec) override {
-    if (head_done_) return;  // trailers are read and dropped
-    if (request_.headers.size() >= headers_max_) {
-      too_many_ = true;
-      ec = http::error::header_limit;
-      return;
-    }
-    request_.headers.push_back({.name = view(name), .value = view(value)});
-  }
-  void on_header_impl(error_code&) override { head_done_ = true; }
-  void on_body_init_impl(boost::optional<std::uint64_t> const&, error_code&) override {}
-  std::size_t on_body_impl(boost::beast::string_view body, error_code&) override {
-    return body.size();
-  }
-  void on_chunk_header_impl(std::uint64_t, boost::beast::string_view, error_code&) override {}
-  std::size_t on_chunk_body_impl(std::uint64_t, boost::beast::string_view body,
-                                 error_code&) override {
-    body_.append(body.data(), body.size());
-    return body.size();
-  }
-  void on_finish_impl(error_code&) override {}
-
-  Request& request_;
-  std::string& body_;
-  std::size_t headers_max_;
-  bool http11_ = true;
-  bool head_done_ = false;
-  bool too_many_ = false;
-};
 
 Connection::Connection(std::shared_ptr<Core> core, asio::ip::tcp::socket socket,
                        net::IpAddress peer, bool counted)
@@ -135,7 +64,7 @@ void Connection::enter(Phase phase) {
 }
 
 void Connection::sweep(SteadyTime now, bool draining) {
-  const bool idle_end = draining && phase_ == Phase::kIdle;
+  const bool idle_end = draining && (phase_ == Phase::kIdle || phase_ == Phase::kHandshake);
   if (now < deadline_ && !idle_end) return;
   if (!idle_end && phase_ != Phase::kIdle && phase_ != Phase::kLingering)
     state_.timed_out.fetch_add(1, std::memory_order_relaxed);
@@ -181,7 +110,37 @@ void Connection::release_body_memory() {
   body_memory_ = 0;
 }
 
+Task<bool> Connection::wait_for(TlsStream::Step step) {
+  tls_reads_ = 0;
+  const auto what = step == TlsStream::Step::kWantWrite ? asio::ip::tcp::socket::wait_write
+                                                        : asio::ip::tcp::socket::wait_read;
+  error_code failure;
+  co_await socket_.async_wait(what, asio::redirect_error(asio::use_awaitable, failure));
+  co_return !failure;
+}
+
+Task<std::size_t> Connection::read_tls(char* into, std::size_t size) {
+  while (socket_.is_open()) {
+    std::size_t got = 0;
+    const TlsStream::Step step = tls_->read(into, size, got);
+    if (step == TlsStream::Step::kDone) {
+      if (++tls_reads_ < kTlsReadsInARow) co_return got;
+      tls_reads_ = 0;
+      co_await asio::post(core_->context, asio::use_awaitable);
+      co_return got;
+    }
+    if (step != TlsStream::Step::kWantRead && step != TlsStream::Step::kWantWrite) break;
+    const bool ready = co_await wait_for(step);
+    if (!ready) break;
+  }
+  co_return 0;
+}
+
 Task<std::size_t> Connection::read_some(char* into, std::size_t size) {
+  if (tls_) {
+    const std::size_t got = co_await read_tls(into, size);
+    co_return got;
+  }
   error_code failure;
   const auto target = asio::buffer(into, size);
   const std::size_t got =
@@ -200,32 +159,14 @@ void Connection::reset_request() {
   if (body_.capacity() > kReadChunk) std::string().swap(body_);
   body_.clear();
   timed_out_ = false;
-  http11_ = true;
-  keep_alive_ = true;
 }
 
 Connection::Outcome Connection::parse_head() {
-  if (!parsers_) parsers_ = std::make_unique<std::optional<Parser>>();
-  parser_ = &parsers_->emplace(request_, body_, state_.options.headers_max);
-  parser_->header_limit(static_cast<std::uint32_t>(state_.options.header_bytes_max + 1));
-  parser_->body_limit(boost::none);  // the route decides, below
-  error_code failure;
-  parser_->put(asio::buffer(buffer_.get() + begin_, scanner_.end()), failure);
-  apply_forwarding(request_, peer_, state_.options.trusted_proxies);
-  if (parser_->too_many_headers())
-    return refuse(ErrorCode::kHeadersTooLarge, fmt::format("A request may have at most {} headers.",
-                                                           state_.options.headers_max));
-  if (failure)
-    return refuse(ErrorCode::kMalformedRequest,
-                  fmt::format("The request is not valid HTTP: {}.", failure.message()));
-  http11_ = parser_->http11();
-  keep_alive_ = parser_->keep_alive();
-  auto framing = check_head(request_, http11_);
+  auto framing =
+      parser_.parse({buffer_.get() + begin_, scanner_.end()}, state_.options.headers_max, request_);
+  apply_forwarding(request_, peer_, tls_ != nullptr, state_.options.trusted_proxies);
   if (!framing) return refuse(std::move(framing).error());
   framing_ = *framing;
-  if (request_.target.size() > kTargetMax)
-    return refuse(ErrorCode::kHeadersTooLarge,
-                  fmt::format("A request target may have at most {} characters.", kTargetMax));
   return Outcome::kOk;
 }
 
@@ -235,7 +176,7 @@ Task<Connection::Outcome> Connection::read_head() {
     // RFC 9112 section 2.2: an empty line before the request line is ignored.
     while (end_ - begin_ >= 2 && buffer_[begin_] == '\r' && buffer_[begin_ + 1] == '\n')
       begin_ += 2;
-    const auto scanned = scanner_.scan({buffer_.get() + begin_, end_ - begin_});
+    const auto scanned = scanner_.scan({buffer_.get() + begin_, std::min(end_ - begin_, head_max)});
     if (scanned == HeadScanner::State::kMalformed &&
         !(end_ - begin_ == 1 && buffer_[begin_] == '\r'))
       co_return refuse(
@@ -256,12 +197,17 @@ Task<Connection::Outcome> Connection::read_head() {
       buffer_ = std::move(buffer);
       capacity_ = larger;
     }
-    // As read_some(), without a coroutine of its own: this is where connections spend their time.
-    error_code failure;
-    const std::size_t read =
-        co_await socket_.async_read_some(asio::buffer(buffer_.get() + end_, capacity_ - end_),
-                                         asio::redirect_error(asio::use_awaitable, failure));
-    const std::size_t got = failure ? 0 : read;
+    std::size_t got = 0;
+    if (tls_) {
+      got = co_await read_tls(buffer_.get() + end_, capacity_ - end_);
+    } else {
+      // As read_some(), without a coroutine of its own: this is where connections spend their time.
+      error_code failure;
+      const std::size_t read =
+          co_await socket_.async_read_some(asio::buffer(buffer_.get() + end_, capacity_ - end_),
+                                           asio::redirect_error(asio::use_awaitable, failure));
+      got = failure ? 0 : read;
+    }
     if (got == 0) {
       const bool slow = timed_out_ && phase_ == Phase::kHead && !wants_close_;
       if (!slow) co_return Outcome::kClosed;
@@ -269,7 +215,7 @@ Task<Connection::Outcome> Connection::read_head() {
     }
     end_ += got;
   }
-  if (scanner_.end() == 0 || scanner_.end() > head_max)
+  if (scanner_.end() == 0)
     co_return refuse(
         ErrorCode::kHeadersTooLarge,
         fmt::format("The request line and headers may have at most {} bytes together.", head_max));
@@ -283,26 +229,33 @@ Task<bool> Connection::send_continue() {
   return write_all(kContinue, {});
 }
 
+void Connection::allow_body_time(std::size_t received) {
+  const std::chrono::milliseconds earned(received * 1000 / state_.options.body_rate_min);
+  deadline_ = body_start_ + state_.options.body_timeout + earned + state_.options.sweep_interval;
+}
+
 Task<Connection::Outcome> Connection::read_body() {
   const std::size_t limit = state_.handler.body_bytes_max(request_);
   if (framing_.content_length > limit)
     co_return refuse(ErrorCode::kPayloadTooLarge,
                      fmt::format("The body may have at most {} bytes here.", limit));
   enter(Phase::kBody, state_.options.body_timeout);
+  body_start_ = core_->now;
   if (framing_.expects_continue && begin_ == end_) {
     const bool sent = co_await send_continue();
     if (!sent) co_return Outcome::kClosed;
     enter(Phase::kBody, state_.options.body_timeout);
+    body_start_ = core_->now;
   }
   if (framing_.chunked) {
     const Outcome outcome = co_await read_chunked_body(limit);
     co_return outcome;
   }
-  const Outcome outcome = co_await read_sized_body(limit);
+  const Outcome outcome = co_await read_sized_body();
   co_return outcome;
 }
 
-Task<Connection::Outcome> Connection::read_sized_body(std::size_t) {
+Task<Connection::Outcome> Connection::read_sized_body() {
   const auto length = static_cast<std::size_t>(framing_.content_length);
   const std::size_t here = std::min(length, end_ - begin_);
   body_.assign(buffer_.get() + begin_, here);
@@ -319,56 +272,66 @@ Task<Connection::Outcome> Connection::read_sized_body(std::size_t) {
       if (!timed_out_ || wants_close_) co_return Outcome::kClosed;
       co_return refuse(ErrorCode::kRequestTimeout, "The request's body did not arrive in time.");
     }
+    allow_body_time(body_.size());
   }
   request_.body = body_;
   co_return Outcome::kOk;
 }
 
 Task<Connection::Outcome> Connection::read_chunked_body(std::size_t limit) {
-  // Beast wants unconsumed bytes again at the start of the next buffer.
-  std::string pending(buffer_.get() + begin_, end_ - begin_);
-  begin_ = end_ = 0;
-  if (!grow_body_memory(pending.size() + kReadChunk))
+  ChunkedReader reader(limit);
+  std::string scratch;  // buffer_ holds the head that request_ points into
+  std::string_view bytes(buffer_.get() + begin_, end_ - begin_);
+  std::size_t received = bytes.size();
+  if (!grow_body_memory(bytes.size() + kReadChunk))
     co_return refuse(ErrorCode::kUnavailable, "The server is reading too much at once.");
-  // begin_ moved, but request_ still points into buffer_: nothing is written there until the
-  // request is over.
-  parser_->body_limit(limit);
-  parser_->eager(true);
-  std::size_t overhead = 0;
   while (true) {
-    error_code failure;
-    const std::size_t used =
-        pending.empty() ? 0 : parser_->put(asio::buffer(pending.data(), pending.size()), failure);
-    overhead += used;
-    pending.erase(0, used);
-    if (parser_->is_done()) break;
-    if (failure == http::error::body_limit)
+    const std::size_t used = reader.feed(bytes, body_);
+    if (scratch.empty()) begin_ += used;
+    if (reader.state() == ChunkedReader::State::kTooLarge)
       co_return refuse(ErrorCode::kPayloadTooLarge,
                        fmt::format("The body may have at most {} bytes here.", limit));
-    if (failure && failure != http::error::need_more)
+    if (reader.state() == ChunkedReader::State::kMalformed)
       co_return refuse(ErrorCode::kMalformedRequest,
-                       fmt::format("The chunked body is malformed: {}.", failure.message()));
-    // Chunk headers, extensions and trailers are bounded, alone and in sum.
-    if (pending.size() >= kReadChunk || overhead > body_.size() * 8 + 4 * kReadChunk)
-      co_return refuse(ErrorCode::kMalformedRequest,
-                       "The chunked body has too much besides its data.");
-    const std::size_t had = pending.size();
-    if (!grow_body_memory(kReadChunk))
-      co_return refuse(ErrorCode::kUnavailable, "The server is reading too much at once.");
-    pending.resize(had + kReadChunk);
-    const std::size_t got = co_await read_some(pending.data() + had, kReadChunk);
-    pending.resize(had + got);
+                       "The chunked body is malformed, or has too much besides its data.");
+    if (reader.state() == ChunkedReader::State::kDone) {
+      if (!scratch.empty()) surplus_ = bytes.substr(used);
+      break;
+    }
+    scratch.resize(kReadChunk);
+    const std::size_t got = co_await read_some(scratch.data(), scratch.size());
     if (got == 0) {
       if (!timed_out_ || wants_close_) co_return Outcome::kClosed;
       co_return refuse(ErrorCode::kRequestTimeout, "The request's body did not arrive in time.");
     }
+    received += got;
+    allow_body_time(received);
+    if (!grow_body_memory(got))
+      co_return refuse(ErrorCode::kUnavailable, "The server is reading too much at once.");
+    bytes = std::string_view(scratch).substr(0, got);
   }
-  surplus_ = std::move(pending);
   request_.body = body_;
   co_return Outcome::kOk;
 }
 
+Connection::Written Connection::write_tls_now(Pieces& pieces) {
+  while (!pieces.first.empty() || !pieces.second.empty()) {
+    std::string_view& piece = pieces.first.empty() ? pieces.second : pieces.first;
+    if (!socket_.is_open()) return Written::kFailed;
+    std::size_t sent = 0;
+    const TlsStream::Step step = tls_->write(piece, sent);
+    if (step == TlsStream::Step::kWantRead || step == TlsStream::Step::kWantWrite) {
+      tls_wants_ = step;
+      return Written::kRest;
+    }
+    if (step != TlsStream::Step::kDone) return Written::kFailed;
+    piece.remove_prefix(sent);
+  }
+  return Written::kAll;
+}
+
 Connection::Written Connection::write_now(Pieces& pieces) {
+  if (tls_) return write_tls_now(pieces);
   while (!pieces.first.empty() || !pieces.second.empty()) {
     error_code failure;
     std::size_t sent = 0;
@@ -392,14 +355,20 @@ Connection::Written Connection::write_now(Pieces& pieces) {
 
 Task<bool> Connection::write_all(std::string_view first, std::string_view second) {
   Pieces pieces{.first = first, .second = second};
+  const Server::Options& options = state_.options;
+  const SteadyTime start = core_->now;
   while (true) {
     const Written written = write_now(pieces);
     if (written != Written::kRest) co_return written == Written::kAll;
-    enter(Phase::kWriting, state_.options.write_timeout);
-    error_code failure;
-    co_await socket_.async_wait(asio::ip::tcp::socket::wait_write,
-                                asio::redirect_error(asio::use_awaitable, failure));
-    if (failure) co_return false;
+    enter(Phase::kWriting, options.write_timeout);
+    const std::size_t sent =
+        first.size() + second.size() - pieces.first.size() - pieces.second.size();
+    const std::chrono::milliseconds earned(sent * 1000 / options.write_rate_min);
+    deadline_ =
+        std::min(deadline_, start + options.write_timeout + earned + options.sweep_interval);
+    const TlsStream::Step wanted = tls_ ? tls_wants_ : TlsStream::Step::kWantWrite;
+    const bool ready = co_await wait_for(wanted);
+    if (!ready) co_return false;
   }
 }
 
@@ -407,8 +376,8 @@ Connection::Pieces Connection::compose(const Response& response, bool keep_alive
   const bool head_only = request_.method == Method::kHead;
   out_.clear();
   append_head(out_, response,
-              {.http11 = http11_,
-               .keep_alive = keep_alive && (http11_ || !response.stream),
+              {.http11 = parser_.http11(),
+               .keep_alive = keep_alive && (parser_.http11() || !response.stream),
                .date = core_->date_text()});
   const bool bodiless =
       head_only || response.stream || response.status == 204 || response.status == 304;
@@ -426,7 +395,7 @@ Task<bool> Connection::send(Response response, bool keep_alive) {
   if (!response.stream || request_.method == Method::kHead) co_return sent&& keep_alive;
   if (!sent) co_return false;
   const bool all_sent = co_await send_stream(std::move(response.stream));
-  co_return all_sent&& keep_alive&& http11_;
+  co_return all_sent&& keep_alive&& parser_.http11();
 }
 
 Task<bool> Connection::send_stream(std::unique_ptr<BodyStream> stream) {
@@ -436,13 +405,13 @@ Task<bool> Connection::send_stream(std::unique_ptr<BodyStream> stream) {
     if (wants_close_) co_return false;
     if (!piece) break;
     if (piece->empty()) continue;
-    out_ = http11_ ? fmt::format("{:x}\r\n", piece->size()) : std::string();
+    out_ = parser_.http11() ? fmt::format("{:x}\r\n", piece->size()) : std::string();
     out_ += *piece;
-    if (http11_) out_ += "\r\n";
+    if (parser_.http11()) out_ += "\r\n";
     const bool sent = co_await write_all(out_, {});
     if (!sent) co_return false;
   }
-  if (!http11_) co_return true;
+  if (!parser_.http11()) co_return true;
   constexpr std::string_view kLastChunk = "0\r\n\r\n";
   const bool ended = co_await write_all(kLastChunk, {});
   co_return ended;
@@ -451,15 +420,17 @@ Task<bool> Connection::send_stream(std::unique_ptr<BodyStream> stream) {
 // Closing with unread bytes in the kernel's buffer would reset the connection, and the client would
 // never see the answer that says why. So: say we are done, and read what still comes, for a moment.
 Task<void> Connection::linger() {
-  error_code ignored;
-  socket_.shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
+  error_code failure;
+  if (tls_ && socket_.is_open()) tls_->close_notify();
+  socket_.shutdown(asio::ip::tcp::socket::shutdown_send, failure);
   enter(Phase::kLingering, kLingerTime);
   timed_out_ = false;
   std::string scratch(kBufferStart, '\0');
   for (std::size_t total = 0; total < kLingerBytesMax && !timed_out_;) {
-    const std::size_t got = co_await read_some(scratch.data(), scratch.size());
-    if (got == 0) break;
-    total += got;
+    const auto target = asio::buffer(scratch.data(), scratch.size());
+    total += co_await socket_.async_read_some(target,
+                                              asio::redirect_error(asio::use_awaitable, failure));
+    if (failure) break;
   }
 }
 
@@ -484,19 +455,13 @@ Task<void> Connection::serve() {
       outcome = co_await read_body();
     if (outcome == Outcome::kClosed) co_return;
     if (outcome == Outcome::kRefused) {
-      state_.refused.fetch_add(1, std::memory_order_relaxed);
-      timed_out_ = false;
-      request_.body = {};
-      Response answer = state_.handler.refuse(request_, refusal_);
-      const bool sent = co_await send(std::move(answer), false);
-      static_cast<void>(sent);
-      co_await linger();
+      co_await answer_refusal();
       co_return;
     }
     enter(Phase::kHandling);
     Response answer = co_await state_.handler.handle(request_);
     if (wants_close_) co_return;
-    const bool keep = keep_alive_ && !state_.draining.load(std::memory_order_relaxed);
+    const bool keep = parser_.keep_alive() && !state_.draining.load(std::memory_order_relaxed);
     bool again = false;
     if (answer.stream) {
       again = co_await send(std::move(answer), keep);
@@ -516,23 +481,80 @@ Task<void> Connection::serve() {
   }
 }
 
+Task<void> Connection::answer_refusal() {
+  state_.refused.fetch_add(1, std::memory_order_relaxed);
+  timed_out_ = false;
+  request_.body = {};
+  Response answer = state_.handler.refuse(request_, refusal_);
+  const bool sent = co_await send(std::move(answer), false);
+  static_cast<void>(sent);
+  co_await linger();
+}
+
+// The stream is made when the first byte is there: a client that says nothing costs a socket.
+Task<Connection::Outcome> Connection::handshake() {
+  enter(Phase::kHandshake, state_.options.tls_handshake_timeout);
+  char first = 0;
+  for (ssize_t got = -1; got < 0;) {
+    const bool ready = co_await wait_for(TlsStream::Step::kWantRead);
+    if (!ready) co_return Outcome::kClosed;
+    got = ::recv(socket_.native_handle(), &first, 1, MSG_PEEK);
+    // Waiting may end without a cause.
+    if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR)) co_return Outcome::kClosed;
+  }
+  if (is_token_char(first))  // the beginning of a method
+    co_return refuse(ErrorCode::kMalformedRequest,
+                     "This port speaks TLS: ask again with https:// instead of http://.");
+  const std::shared_ptr<const TlsIdentity> identity = state_.current_identity();
+  tls_ = TlsStream::make(*identity, socket_.native_handle());
+  TlsStream::Step step = TlsStream::Step::kFailed;
+  while (tls_ && socket_.is_open()) {
+    step = tls_->handshake();
+    if (step != TlsStream::Step::kWantRead && step != TlsStream::Step::kWantWrite) break;
+    const bool ready = co_await wait_for(step);
+    if (ready) continue;
+    step = TlsStream::Step::kFailed;
+    break;
+  }
+  if (step == TlsStream::Step::kDone) {
+    state_.handshakes.fetch_add(1, std::memory_order_relaxed);
+    co_return Outcome::kOk;
+  }
+  state_.handshakes_failed.fetch_add(1, std::memory_order_relaxed);
+  tls_.reset();
+  // OpenSSL has sent an alert that says why; let it arrive.
+  if (!timed_out_ && !wants_close_) co_await linger();
+  co_return Outcome::kClosed;
+}
+
 Task<void> Connection::run(std::unique_ptr<Connection> self, Admission admission) {
-  if (admission == Admission::kWelcome) {
-    co_await self->serve();
+  Server::State& state = self->state_;
+  const bool tls = state.tls.load(std::memory_order_relaxed);
+  if (admission != Admission::kWelcome) {
+    if (tls) {  // a handshake to say no would cost what is short
+      state.refused.fetch_add(1, std::memory_order_relaxed);
+      co_return;
+    }
+    const bool all = admission == Admission::kTooMany;
+    self->refusal_ =
+        Error{.code = all ? ErrorCode::kUnavailable : ErrorCode::kRateLimited,
+              .public_detail = all ? "The server has as many connections as it can hold."
+                                   : "There are too many connections from this address.",
+              .internal = {},
+              .fields = {},
+              .retry_after_s = 5};
+    co_await self->answer_refusal();
     co_return;
   }
-  self->state_.refused.fetch_add(1, std::memory_order_relaxed);
-  const bool all = admission == Admission::kTooMany;
-  const Error error{.code = all ? ErrorCode::kUnavailable : ErrorCode::kRateLimited,
-                    .public_detail = all ? "The server has as many connections as it can hold."
-                                         : "There are too many connections from this address.",
-                    .internal = {},
-                    .fields = {},
-                    .retry_after_s = 5};
-  Response answer = self->state_.handler.refuse(self->request_, error);
-  const bool sent = co_await self->send(std::move(answer), false);
-  static_cast<void>(sent);
-  co_await self->linger();
+  Outcome opened = Outcome::kOk;
+  if (tls) opened = co_await self->handshake();
+  if (opened == Outcome::kClosed) co_return;
+  if (opened == Outcome::kRefused) {
+    co_await self->answer_refusal();
+    co_return;
+  }
+  co_await self->serve();
+  if (self->tls_ && self->socket_.is_open()) self->tls_->close_notify();
 }
 
 }  // namespace carnet::api

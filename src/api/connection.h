@@ -12,8 +12,9 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
 
-#include "api/http_head.h"
+#include "api/http_parse.h"
 #include "api/server.h"
+#include "api/tls.h"
 
 namespace carnet::api {
 
@@ -35,12 +36,18 @@ struct Server::State {
   const Log& log;
   std::atomic<bool> draining{false};
   std::atomic<std::uint64_t> open{0}, accepted{0}, refused{0}, timed_out{0};
+  std::atomic<std::uint64_t> handshakes{0}, handshakes_failed{0};
   std::atomic<std::size_t> body_memory{0};
   std::mutex address_mutex;
   std::unordered_map<net::IpAddress, std::size_t, AddressHash>
       per_address;  // open connections; bounded by them
   std::vector<std::shared_ptr<Core>> cores;
   std::mutex listen_mutex;
+  std::atomic<bool> tls{false};  // every connection begins with a handshake
+  std::mutex identity_mutex;
+  std::shared_ptr<const TlsIdentity> identity;
+
+  [[nodiscard]] std::shared_ptr<const TlsIdentity> current_identity();
 
   // False if that address (IPv6: its /64) has as many connections as it may.
   [[nodiscard]] bool take_address(const net::IpAddress& address);
@@ -89,16 +96,17 @@ class Connection {
   [[nodiscard]] Connection* next() const { return next_; }
 
  private:
-  enum class Phase { kIdle, kHead, kBody, kHandling, kWriting, kLingering };
+  enum class Phase { kHandshake, kIdle, kHead, kBody, kHandling, kWriting, kLingering };
   enum class Outcome { kOk, kClosed, kRefused };
   enum class Written { kAll, kRest, kFailed };
-  class Parser;
 
+  [[nodiscard]] Task<Outcome> handshake();
   [[nodiscard]] Task<void> serve();
+  [[nodiscard]] Task<void> answer_refusal();
   [[nodiscard]] Task<Outcome> read_head();
   [[nodiscard]] Outcome parse_head();
   [[nodiscard]] Task<Outcome> read_body();
-  [[nodiscard]] Task<Outcome> read_sized_body(std::size_t limit);
+  [[nodiscard]] Task<Outcome> read_sized_body();
   [[nodiscard]] Task<Outcome> read_chunked_body(std::size_t limit);
   [[nodiscard]] Task<bool> send_continue();
   [[nodiscard]] Task<bool> send(Response response, bool keep_alive);
@@ -111,10 +119,15 @@ class Connection {
   [[nodiscard]] Pieces compose(const Response& response, bool keep_alive);
   // Writes what fits the kernel's buffer, without suspending; `pieces` is then what is left.
   [[nodiscard]] Written write_now(Pieces& pieces);
+  [[nodiscard]] Written write_tls_now(Pieces& pieces);
   [[nodiscard]] Task<bool> write_all(std::string_view first, std::string_view second);
   [[nodiscard]] Task<void> linger();
   // 0: closed, failed or timed out.
   [[nodiscard]] Task<std::size_t> read_some(char* into, std::size_t size);
+  [[nodiscard]] Task<std::size_t> read_tls(char* into, std::size_t size);
+  [[nodiscard]] Task<bool> wait_for(TlsStream::Step step);
+  // A body may take its time, and a second more for every so many bytes that have come.
+  void allow_body_time(std::size_t received);
   Outcome refuse(ErrorCode code, std::string detail);
   Outcome refuse(Error error);
   [[nodiscard]] bool grow_body_memory(std::size_t bytes);
@@ -126,12 +139,16 @@ class Connection {
   std::shared_ptr<Core> core_;
   Server::State& state_;
   boost::asio::ip::tcp::socket socket_;
+  std::unique_ptr<TlsStream> tls_;                           // null: plain
+  TlsStream::Step tls_wants_ = TlsStream::Step::kWantWrite;  // what stopped the last write
+  int tls_reads_ = 0;                                        // since the last wait
   net::IpAddress peer_;
   bool counted_;
   Connection* next_ = nullptr;
   Connection* previous_ = nullptr;
   Phase phase_ = Phase::kIdle;
   SteadyTime deadline_ = SteadyTime::max();
+  SteadyTime body_start_{};
   bool timed_out_ = false;
   bool wants_close_ = false;
 
@@ -142,10 +159,7 @@ class Connection {
   HeadScanner scanner_;
   Request request_;
   Framing framing_;
-  bool http11_ = true;
-  bool keep_alive_ = true;
-  std::unique_ptr<std::optional<Parser>> parsers_;  // allocated once, made anew for each request
-  Parser* parser_ = nullptr;
+  HeadParser parser_;
   std::string body_;     // when it is not whole in buffer_
   std::string surplus_;  // bytes behind a chunked body: the next request's
   std::size_t body_memory_ = 0;

@@ -10,12 +10,6 @@ namespace {
 
 constexpr std::uint64_t kContentLengthMax = 1ULL << 50U;
 
-bool is_token_char(unsigned char c) {
-  constexpr std::string_view kOthers = "!#$%&'*+-.^_`|~";
-  return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
-         kOthers.find(static_cast<char>(c)) != std::string_view::npos;
-}
-
 std::string_view reason_of(int status) {
   switch (status) {
     case 200:
@@ -84,7 +78,9 @@ bool valid_host(std::string_view host) {
   return true;
 }
 
-Result<void> split_target(Request& request) {
+// `host` is the Host header, which must say the same as an absolute target (RFC 9112 section 3.2.2
+// lets the target win; whoever stands in front may have gone by the header).
+Result<void> split_target(Request& request, std::string_view host) {
   std::string_view target = request.target;
   for (const char raw : target) {
     const auto c = static_cast<unsigned char>(raw);
@@ -102,6 +98,13 @@ Result<void> split_target(Request& request) {
                         "The request target must be a path that begins with a slash.");
     if (absolute) {
       const std::size_t path = target.find_first_of("/?", scheme + 3);
+      const std::string_view authority =
+          target.substr(scheme + 3, path == std::string_view::npos ? path : path - (scheme + 3));
+      if (authority.empty() || !valid_host(authority))
+        return make_error(ErrorCode::kMalformedRequest, "The request target does not name a host.");
+      if (!host.empty() && !iequals_ascii(host, authority))
+        return make_error(ErrorCode::kMalformedRequest,
+                          "The request target and the Host header name different hosts.");
       target = path == std::string_view::npos ? std::string_view("/") : target.substr(path);
     }
   }
@@ -138,9 +141,14 @@ void append_number(std::string& out, std::uint64_t number) {
 
 }  // namespace
 
+bool is_token_char(char c) {
+  constexpr std::string_view kOthers = "!#$%&'*+-.^_`|~";
+  return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
+         kOthers.find(c) != std::string_view::npos;
+}
+
 HeadScanner::State HeadScanner::scan(std::string_view data) {
-  if (!data.empty() && !is_token_char(static_cast<unsigned char>(data[0])))
-    return State::kMalformed;
+  if (!data.empty() && !is_token_char(data[0])) return State::kMalformed;
   while (scanned_ < data.size()) {
     const void* found = std::memchr(data.data() + scanned_, '\n', data.size() - scanned_);
     if (found == nullptr) {
@@ -165,12 +173,14 @@ Result<Framing> check_head(Request& request, bool http11) {
   std::size_t hosts = 0;
   std::size_t lengths = 0;
   std::size_t codings = 0;
+  std::string_view host;
   Framing framing;
   for (const Header& header : request.headers) {
     switch (header.name.size()) {
       case 4:
         if (!iequals_ascii(header.name, "Host")) break;
         ++hosts;
+        host = header.value;
         if (!valid_host(header.value))
           return make_error(ErrorCode::kMalformedRequest, "The Host header is not a host name.");
         break;
@@ -187,7 +197,8 @@ Result<Framing> check_head(Request& request, bool http11) {
         const char* const last = header.value.data() + header.value.size();
         const auto number = std::from_chars(header.value.data(), last, framing.content_length);
         if (header.value.empty() || number.ec != std::errc{} || number.ptr != last ||
-            framing.content_length > kContentLengthMax)
+            framing.content_length > kContentLengthMax ||
+            (header.value.size() > 1 && header.value.front() == '0'))
           return make_error(ErrorCode::kMalformedRequest,
                             "The Content-Length header is not a number of bytes.");
         break;
@@ -211,14 +222,14 @@ Result<Framing> check_head(Request& request, bool http11) {
   if (codings > 1 || (codings == 1 && lengths == 1))
     return make_error(ErrorCode::kMalformedRequest,
                       "Send either Content-Length or Transfer-Encoding, and only once.");
-  CARNET_TRY_VOID(split_target(request));
+  CARNET_TRY_VOID(split_target(request, host));
   return framing;
 }
 
-void apply_forwarding(Request& request, const net::IpAddress& socket_peer,
+void apply_forwarding(Request& request, const net::IpAddress& socket_peer, bool tls,
                       const std::vector<net::Cidr>& trusted) {
   request.peer = socket_peer;
-  request.https = false;
+  request.https = tls;
   request.forwarded = false;
   std::string_view proto;
   for (const Header& header : request.headers) {
@@ -229,8 +240,9 @@ void apply_forwarding(Request& request, const net::IpAddress& socket_peer,
   }
   if (trusted.empty() || !any_contains(trusted, socket_peer)) return;
   const std::size_t comma = proto.rfind(',');
-  request.https = iequals_ascii(
-      trim_ascii(comma == std::string_view::npos ? proto : proto.substr(comma + 1)), "https");
+  if (!proto.empty())
+    request.https = iequals_ascii(
+        trim_ascii(comma == std::string_view::npos ? proto : proto.substr(comma + 1)), "https");
   // Each proxy appends; what stands left of the first address that we do not trust was written by
   // that client.
   for (auto header = request.headers.rbegin(); header != request.headers.rend(); ++header) {

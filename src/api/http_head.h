@@ -40,15 +40,20 @@ struct Framing {
   bool expects_continue = false;
 };
 
-// Checks what smuggling lives on: Host (exactly one for HTTP/1.1), Content-Length together with
-// Transfer-Encoding, more than one Content-Length, codings other than "chunked". Fills path and
-// query from the target (origin or absolute form, RFC 9112 section 3.2). kMalformedRequest with a
-// sentence that names the header.
+// Of a method or a field's name (RFC 9110 section 5.6.2).
+[[nodiscard]] bool is_token_char(char c);
+
+// Checks what smuggling lives on: Host (exactly one for HTTP/1.1, and no other than an absolute
+// target's), Content-Length together with Transfer-Encoding, more than one Content-Length, one that
+// is not plain digits or begins with a zero that does not count, codings other than "chunked".
+// Fills path and query from the target (origin or absolute form, RFC 9112 section 3.2).
+// kMalformedRequest with a sentence that names the header.
 [[nodiscard]] Result<Framing> check_head(Request& request, bool http11);
 
 // Who is asking: the socket's peer, or what a trusted proxy says of it (the right-most
 // X-Forwarded-For address that is not a trusted proxy itself). Sets peer, https and forwarded.
-void apply_forwarding(Request& request, const net::IpAddress& socket_peer,
+// `tls`: the socket's peer came by TLS; X-Forwarded-Proto of a trusted proxy overrules it.
+void apply_forwarding(Request& request, const net::IpAddress& socket_peer, bool tls,
                       const std::vector<net::Cidr>& trusted);
 
 struct HeadText {

@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <unistd.h>
 
 #include <charconv>
@@ -24,6 +25,9 @@ using asio::ip::tcp;
 using boost::system::error_code;
 
 constexpr int kBacklog = 4096;
+// What the kernel may hold of an answer besides what is on its way. Bounds the memory that a slow
+// reader costs, and makes its progress visible.
+constexpr int kNotSentBytesMax = 128 * 1024;
 constexpr std::size_t kRefusalsAtOnceMax =
     256;  // connections over the cap that still get an answer
 
@@ -81,6 +85,7 @@ std::string to_text(const tcp::endpoint& endpoint) {
 }
 
 using V6Only = asio::detail::socket_option::boolean<IPPROTO_IPV6, IPV6_V6ONLY>;
+using NotSentLowAt = asio::detail::socket_option::integer<IPPROTO_TCP, TCP_NOTSENT_LOWAT>;
 using ReusePort = asio::detail::socket_option::boolean<SOL_SOCKET, SO_REUSEPORT>;
 
 error_code bind_acceptor(tcp::acceptor& acceptor, const tcp::endpoint& endpoint, bool share_port) {
@@ -127,6 +132,7 @@ void start_connection(const std::shared_ptr<Core>& core, tcp::socket socket) {
   if (failure) return;
   socket.non_blocking(true, failure);
   socket.set_option(tcp::no_delay(true), failure);
+  socket.set_option(NotSentLowAt(kNotSentBytesMax), failure);
   const net::IpAddress address = address_of(peer.address());
   const std::uint64_t open = state.open.load(std::memory_order_relaxed);
   if (open >= state.options.connections_max + kRefusalsAtOnceMax)
@@ -150,7 +156,10 @@ void shed_one(Core& core, tcp::acceptor& acceptor) {
   if (core.reserve_fd >= 0) ::close(core.reserve_fd);
   const int victim =
       ::accept4(acceptor.native_handle(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
-  if (victim >= 0) {
+  if (victim >= 0 && core.state->tls.load(std::memory_order_relaxed)) {
+    ::close(victim);
+    core.state->refused.fetch_add(1, std::memory_order_relaxed);
+  } else if (victim >= 0) {
     constexpr std::string_view kAnswer =
         "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nContent-Length: 0\r\nConnection: "
         "close\r\n\r\n";
@@ -237,6 +246,20 @@ Server::Server(Options options, Handler& handler, const Log& log)
 
 Server::~Server() { stop(); }
 
+std::shared_ptr<const TlsIdentity> Server::State::current_identity() {
+  const std::lock_guard lock(identity_mutex);
+  return identity;
+}
+
+void Server::use_tls(std::shared_ptr<const TlsIdentity> identity) {
+  {
+    const std::lock_guard lock(state_->identity_mutex);
+    state_->identity = std::move(identity);
+  }
+  const std::lock_guard lock(state_->listen_mutex);
+  if (state_->cores.empty()) state_->tls = true;
+}
+
 Result<std::vector<std::string>> Server::listen(const std::vector<std::string>& endpoints,
                                                 const std::vector<asio::io_context*>& contexts) {
   std::vector<std::shared_ptr<Core>> cores;
@@ -303,7 +326,9 @@ Server::Counts Server::counts() const {
   return {.open = state_->open.load(std::memory_order_relaxed),
           .accepted = state_->accepted.load(std::memory_order_relaxed),
           .refused = state_->refused.load(std::memory_order_relaxed),
-          .timed_out = state_->timed_out.load(std::memory_order_relaxed)};
+          .timed_out = state_->timed_out.load(std::memory_order_relaxed),
+          .handshakes = state_->handshakes.load(std::memory_order_relaxed),
+          .handshakes_failed = state_->handshakes_failed.load(std::memory_order_relaxed)};
 }
 
 }  // namespace carnet::api

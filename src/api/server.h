@@ -1,7 +1,7 @@
 #pragma once
 // The HTTP listener: accepts connections, reads requests within limits, hands them to a Handler and
-// writes the answers. server.cc is the only file that includes Beast. Made by app/; must outlive
-// the run() of the io_contexts it listens on.
+// writes the answers, in the clear or by TLS. Made by app/; must outlive the run() of the
+// io_contexts it listens on.
 //
 // Threads: one io_context per core, each run by exactly one thread; every context has its own
 // acceptor on every endpoint (SO_REUSEPORT), and a connection lives and dies on the context that
@@ -31,6 +31,8 @@ class io_context;
 
 namespace carnet::api {
 
+class TlsIdentity;  // tls.h
+
 // What answers requests. Called on the io thread of the connection; must not block it.
 class Handler {
  public:
@@ -57,19 +59,27 @@ class Server {
         256 * 1024 * 1024;  // of all requests being read; more are answered 503
     std::chrono::milliseconds header_timeout{10000};
     std::chrono::milliseconds body_timeout{30000};
+    std::size_t body_rate_min = 16 * 1024;  // bytes a second that earn a body more time than that
     std::chrono::milliseconds idle_timeout{75000};
     std::chrono::milliseconds write_timeout{30000};  // without any progress
-    std::chrono::milliseconds sweep_interval{500};   // how exact the timeouts are
+    std::size_t write_rate_min = 4 * 1024;           // bytes a second, past the first write_timeout
+    std::chrono::milliseconds tls_handshake_timeout{10000};
+    std::chrono::milliseconds sweep_interval{500};  // how exact the timeouts are
   };
 
   struct Counts {
     std::uint64_t open = 0, accepted = 0, refused = 0, timed_out = 0;
+    std::uint64_t handshakes = 0, handshakes_failed = 0;  // of TLS
   };
 
   Server(Options options, Handler& handler, const Log& log);
   ~Server();
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
+
+  // Before listen(): every connection is TLS with this identity. After: new connections take it,
+  // those that are open keep theirs. A listener that began in the clear stays so.
+  void use_tls(std::shared_ptr<const TlsIdentity> identity);
 
   // Binds every endpoint ("127.0.0.1:8080", "[::1]:0", ":8080" for all addresses) on every context
   // and begins to accept. Gives the bound addresses in the same order and form, ports filled in.

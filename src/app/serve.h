@@ -10,10 +10,10 @@
 
 namespace carnet::app {
 
-// Prints "carnet ready on http://ADDRESS:PORT" for each listener on standard output once requests
-// are answered. Exit codes: 0 an orderly end, 1 the start failed (a sentence on standard error says
-// why). `reload` resolves the settings again; at SIGHUP the admin key and the log level are taken
-// from it.
+// Prints "carnet ready on http://ADDRESS:PORT" (https:// with TLS) for each listener on standard
+// output once requests are answered. Exit codes: 0 an orderly end, 1 the start failed (a sentence
+// on standard error says why). `reload` resolves the settings again; at SIGHUP the admin key, the
+// signing keys, the TLS certificate and the log level are taken from it.
 [[nodiscard]] int serve(const Settings& settings, const std::function<Result<Settings>()>& reload,
                         const Clock& clock, Random& random);
 

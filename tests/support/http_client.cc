@@ -2,6 +2,8 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -30,7 +32,10 @@ std::size_t HttpAnswer::count(std::string_view name) const {
   return found;
 }
 
-HttpClient::HttpClient(const std::string& address, std::uint16_t port) {
+HttpClient::HttpClient(const std::string& address, std::uint16_t port)
+    : HttpClient(address, port, Manner{}) {}
+
+HttpClient::HttpClient(const std::string& address, std::uint16_t port, const Manner& manner) {
   sockaddr_in to{};
   to.sin_family = AF_INET;
   to.sin_port = htons(port);
@@ -39,6 +44,18 @@ HttpClient::HttpClient(const std::string& address, std::uint16_t port) {
   if (fd < 0) return;
   ::setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &kPatience, sizeof kPatience);
   ::setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &kPatience, sizeof kPatience);
+  constexpr int kOn = 1;  // each send() is a segment of its own
+  ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &kOn, sizeof kOn);
+  if (manner.receive_buffer > 0)
+    ::setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &manner.receive_buffer, sizeof manner.receive_buffer);
+  sockaddr_in from{};
+  from.sin_family = AF_INET;
+  if (!manner.source.empty() &&
+      (::inet_pton(AF_INET, manner.source.c_str(), &from.sin_addr) != 1 ||
+       ::bind(fd, reinterpret_cast<const sockaddr*>(&from), sizeof from) != 0)) {
+    ::close(fd);
+    return;
+  }
   if (::connect(fd, reinterpret_cast<const sockaddr*>(&to), sizeof to) != 0) {
     ::close(fd);
     return;
@@ -51,6 +68,30 @@ HttpClient::~HttpClient() { close(); }
 void HttpClient::close() {
   if (fd_ >= 0) ::close(fd_);
   fd_ = -1;
+}
+
+void HttpClient::reset() {
+  constexpr linger kNow{.l_onoff = 1, .l_linger = 0};
+  ::setsockopt(fd_, SOL_SOCKET, SO_LINGER, &kNow, sizeof kNow);
+  close();
+}
+
+bool HttpClient::readable_within(std::chrono::milliseconds time) const {
+  pollfd wanted{.fd = fd_, .events = POLLIN, .revents = 0};
+  return !buffer_.empty() || ::poll(&wanted, 1, static_cast<int>(time.count())) > 0;
+}
+
+std::string HttpClient::read_up_to(std::size_t size) {
+  if (buffer_.empty()) {
+    std::string chunk(size, '\0');
+    const ssize_t got = ::recv(fd_, chunk.data(), size, 0);
+    if (got <= 0) return {};
+    chunk.resize(static_cast<std::size_t>(got));
+    return chunk;
+  }
+  std::string out = buffer_.substr(0, size);
+  buffer_.erase(0, out.size());
+  return out;
 }
 
 void HttpClient::shutdown_send() { ::shutdown(fd_, SHUT_WR); }

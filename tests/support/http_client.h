@@ -3,6 +3,7 @@
 // strictly: what a framing test needs and a library would hide. Every wait ends after ten seconds.
 // Used by one thread.
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -26,6 +27,11 @@ using HttpHeaders = std::vector<std::pair<std::string, std::string>>;
 class HttpClient {
  public:
   HttpClient(const std::string& address, std::uint16_t port);  // an address literal
+  struct Manner {
+    std::string source;      // the address to come from; "": the system's choice
+    int receive_buffer = 0;  // bytes that the kernel takes before they are read; 0: its choice
+  };
+  HttpClient(const std::string& address, std::uint16_t port, const Manner& manner);
   ~HttpClient();
   HttpClient(const HttpClient&) = delete;
   HttpClient& operator=(const HttpClient&) = delete;
@@ -43,8 +49,13 @@ class HttpClient {
   // Until one such text has come, whatever it is part of; "" if the connection ended first.
   [[nodiscard]] std::string read_until(std::string_view text);
   [[nodiscard]] bool closed_by_peer();  // waits for the end of the stream
+  // Up to `size` bytes as they are there; "" if the connection ended.
+  [[nodiscard]] std::string read_up_to(std::size_t size);
+  // Whether bytes or the end of the stream come within that time.
+  [[nodiscard]] bool readable_within(std::chrono::milliseconds time) const;
   void shutdown_send();
   void close();
+  void reset();  // closes with RST
 
  private:
   bool fill();

@@ -162,7 +162,7 @@ def error_docs(tree):
 
 
 LIMIT_NAME = re.compile(r"(?:Max|Timeout|Deadline)(?=[A-Z]|$)")
-LIMIT_MEMBER = re.compile(r"^[ \t]+[\w:<>, ]+?\s(\w+(?:_max|_timeout(?:_ms)?|_deadline))\s*(\{[^;{}]*\}|=[^;]*);(.*)", re.MULTILINE)
+LIMIT_MEMBER = re.compile(r"^[ \t]+[\w:<>, ]+?\s(\w+(?:_max|_timeout(?:_ms)?|_deadline|_rate_min))\s*(\{[^;{}]*\}|=[^;]*);(.*)", re.MULTILINE)
 
 
 def without_comments(text):
@@ -176,7 +176,7 @@ def without_comments(text):
 
 def limits_in_code(tree):
     """{name with value: place} of every limit: constants named k…Max… or k…Timeout… or k…Deadline…, members of structs
-    named …Limits, and members that a header gives a default and whose name ends in _max, _timeout or _deadline. A line with the comment `limit: internal` is none that a user meets."""
+    named …Limits, and members that a header gives a default and whose name ends in _max, _timeout, _deadline or _rate_min. A line with the comment `limit: internal` is none that a user meets."""
     found = {}
     for path, text in tree.sources():
         # The numbers of the method of judging (src/assess) bound nothing that comes from outside.
