@@ -12,6 +12,7 @@
 #include "assess/mosca.h"
 #include "assess/policy.h"
 #include "assess/score.h"
+#include "assess/scoring.h"
 
 namespace carnet::assess {
 namespace {
@@ -25,8 +26,8 @@ using inventory::Judgement;
 std::vector<ClassifiedAsset> classify_all(const JudgeInput& input, bool urgent,
                                           const Policy& policy) {
   std::vector<ClassifiedAsset> all;
-  for (const Endpoint& endpoint : input.endpoints) {
   SharedListPool<std::string> lists;  // a handful of different ones, whatever the size of the scan
+  for (const Endpoint& endpoint : input.endpoints) {
     for (ClassifiedAsset& classified : classify(endpoint, urgent)) {
       Asset& asset = classified.asset;
       asset.mosca_priority = priority_of(asset.vulnerability.severity, asset.exposure, urgent);
@@ -36,8 +37,8 @@ std::vector<ClassifiedAsset> classify_all(const JudgeInput& input, bool urgent,
           refs.push_back(deadline->title);
         }
       }
-      all.push_back(std::move(classified));
       lists.share(asset.standards_refs);
+      all.push_back(std::move(classified));
     }
   }
   const auto key = [](const ClassifiedAsset& one) {
@@ -72,60 +73,6 @@ inventory::StatusCounts count(const std::vector<ClassifiedAsset>& assets) {
     }
   }
   return counts;
-}
-
-// Is there a record that someone worked on this asset, whatever the cause was?
-bool has_record(const Asset& asset, const std::map<std::string, RemediationState>& remediation,
-                const Policy& policy) {
-  if (remediation.empty()) return false;
-  return std::any_of(policy.remediation.begin(), policy.remediation.end(),
-                     [&](const RemediationText& text) {
-                       return remediation.contains(remediation_id(asset.id, text.id));
-                     });
-}
-
-std::vector<ScoredAsset> scored_assets(const std::vector<ClassifiedAsset>& assets,
-                                       const JudgeInput& input,
-                                       const std::vector<inventory::BacklogItem>& backlog,
-                                       const Policy& policy) {
-  std::map<std::string_view, double> credit;  // by asset: the least of its items
-  for (const inventory::BacklogItem& item : backlog) {
-    const double value = remediation_credit(item);
-    const auto [entry, fresh] = credit.emplace(item.asset_id, value);
-    if (!fresh) entry->second = std::min(entry->second, value);
-  }
-  std::vector<ScoredAsset> scored;
-  for (const ClassifiedAsset& classified : assets) {
-    const Asset& asset = classified.asset;
-    const auto known = credit.find(asset.id);
-    scored.push_back({.status = asset.vulnerability.status,
-                      .exposure = asset.exposure,
-                      .hndl_exposed = asset.vulnerability.hndl_exposed,
-                      .pq_credit = asset.pq_credit,
-                      .remediation_credit = known == credit.end() ? 0 : known->second,
-                      .remediated = asset.vulnerability.status == AssetStatus::kSafe &&
-                                    has_record(asset, input.remediation, policy)});
-  }
-  return scored;
-}
-
-// For the low end of the range: what could not be judged is taken to be vulnerable.
-std::vector<ScoredAsset> with_assumed(std::vector<ScoredAsset> scored, int unreached) {
-  const auto assume = [](Exposure exposure) {
-    return ScoredAsset{.status = AssetStatus::kAtRisk,
-                       .exposure = exposure,
-                       .hndl_exposed = exposure == Exposure::kKeyEstablishment,
-                       .assumed = true};
-  };
-  for (ScoredAsset& asset : scored) {
-    if (asset.status == AssetStatus::kUnknown) asset = assume(asset.exposure);
-  }
-  static_assert(kAssetsPerUnjudgedEndpoint == 2);
-  for (int i = 0; i < unreached; ++i) {
-    scored.push_back(assume(Exposure::kKeyEstablishment));
-    scored.push_back(assume(Exposure::kAuthentication));
-  }
-  return scored;
 }
 
 std::vector<std::string> make_notes(const JudgeInput& input, const Judgement& judgement) {
@@ -189,20 +136,19 @@ Judgement judge(const JudgeInput& input) {
                                             coverage.reached, coverage.requested);
 
   judgement.backlog = make_backlog(assets, urgent, input.remediation, policy);
-  const std::vector<ScoredAsset> scored = scored_assets(assets, input, judgement.backlog, policy);
-  if (const auto score = readiness_score(scored, urgent)) {
-    const auto low =
-        readiness_score(with_assumed(scored, coverage.requested - coverage.reached), urgent);
-    judgement.score = round1(*score);
-    judgement.score_high = judgement.score;
-    judgement.score_low = round1(low.value_or(*score));
-    judgement.band = band_of(*judgement.score);
-  }
   judgement.frameworks = evaluate_frameworks(policy.frameworks, assets, coverage);
-  judgement.notes = make_notes(input, judgement);
   judgement.assets.reserve(assets.size());
   for (ClassifiedAsset& classified : assets)
     judgement.assets.push_back(std::move(classified.asset));
+  const std::vector<ScoredAsset> scored =
+      scored_assets(judgement.assets, judgement.backlog, input.remediation, policy);
+  if (const auto score = score_of(scored, coverage, urgent)) {
+    judgement.score = score->score;
+    judgement.score_high = score->score;
+    judgement.score_low = score->low;
+    judgement.band = score->band;
+  }
+  judgement.notes = make_notes(input, judgement);
   return judgement;
 }
 

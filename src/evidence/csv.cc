@@ -1,10 +1,10 @@
 // Tables for spreadsheets: RFC 4180, and safe to open.
 #include <fmt/format.h>
 
-#include <array>
 #include <initializer_list>
 #include <string_view>
 
+#include "base/csv.h"
 #include "evidence/report.h"
 #include "inventory/names.h"
 
@@ -17,35 +17,8 @@ using inventory::ScanDocument;
 
 constexpr std::size_t kPiece = 64 * 1024;  // bytes
 
-// What a spreadsheet takes for a formula or a command at the start of a cell, the full-width forms
-// that some of them fold to it among them (U+FF1D = U+FF0B + U+FF0D - U+FF20 @).
-bool looks_like_a_formula(std::string_view cell) {
-  static constexpr std::array<std::string_view, 11> kStarts = {
-      "=", "+", "-", "@", "\t", "\r", "\n", "\uFF1D", "\uFF0B", "\uFF0D", "\uFF20"};
-  for (const std::string_view start : kStarts) {
-    if (cell.starts_with(start)) return true;
-  }
-  return false;
-}
-
-void append_cell(std::string& out, std::string_view cell) {
-  out += '"';
-  if (looks_like_a_formula(cell)) out += '\'';
-  for (const char c : cell) {
-    if (c == '"') out += '"';
-    out += c;
-  }
-  out += '"';
-}
-
 void append_row(std::string& out, std::initializer_list<std::string_view> cells) {
-  bool first = true;
-  for (const std::string_view cell : cells) {
-    if (!first) out += ',';
-    first = false;
-    append_cell(out, cell);
-  }
-  out += "\r\n";
+  append_csv_row(out, cells);
 }
 
 void flush_if_long(std::string& out, const TextSink& sink) {

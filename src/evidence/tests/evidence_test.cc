@@ -413,6 +413,75 @@ TEST(Diff, TellsAddedRemovedAndChanged) {
   EXPECT_DOUBLE_EQ(json.at("scoreDelta").as_double(), 30.9);
 }
 
+inventory::Endpoint endpoint_of(int port, bool reached, std::string leaf = {}) {
+  inventory::Endpoint endpoint;
+  endpoint.host = "a.example";
+  endpoint.port = static_cast<std::uint16_t>(port);
+  endpoint.reached = reached;
+  if (!leaf.empty()) {
+    endpoint.tls.emplace();
+    inventory::Certificate certificate;
+    certificate.sha256 = std::move(leaf);
+    endpoint.tls->certificates.push_back(certificate);
+  }
+  return endpoint;
+}
+
+TEST(Diff, ARenewedCertificateIsOneChange) {
+  Asset certificate = asset_of("ast_1", "RSA", AssetStatus::kAtRisk, 2048);
+  certificate.kind = "certificate";
+  certificate.label = "Certificate of a.example:443";
+  ScanDocument before, now;
+  before.judgement.assets = now.judgement.assets = {certificate};
+  before.endpoints = {endpoint_of(443, true, "aa")};
+  now.endpoints = {endpoint_of(443, true, "bb")};
+  const ScanDiff found = diff(before, now);
+  EXPECT_TRUE(found.added.empty() && found.removed.empty());
+  ASSERT_EQ(found.changed.size(), 1U);
+  EXPECT_EQ(found.changed[0].kind, "renewed");
+  EXPECT_EQ(found.changed[0].direction, Direction::kSame);
+  // One whose id goes by its fingerprint, as in a file.
+  now.judgement.assets[0].id = "ast_2";
+  now.judgement.assets[0].key_size = 3072;
+  const ScanDiff replaced = diff(before, now);
+  EXPECT_TRUE(replaced.added.empty() && replaced.removed.empty());
+  ASSERT_EQ(replaced.changed.size(), 1U);
+  EXPECT_EQ(replaced.changed[0].kind, "renewed");
+  EXPECT_EQ(replaced.changed[0].direction, Direction::kBetter);
+}
+
+TEST(Diff, AServiceOnAnotherPortHasMoved) {
+  Asset old = asset_of("ast_1", "X25519MLKEM768", AssetStatus::kSafe);
+  old.pq_credit = 1;
+  Asset fresh = asset_of("ast_2", "x25519", AssetStatus::kAtRisk);
+  fresh.port = 8443;
+  fresh.label = "Key establishment of a.example:8443";
+  ScanDocument before, now;
+  before.judgement.assets = {old};
+  now.judgement.assets = {fresh};
+  before.endpoints = {endpoint_of(443, true), endpoint_of(8443, false)};
+  now.endpoints = {endpoint_of(443, false), endpoint_of(8443, true)};
+  const ScanDiff found = diff(before, now);
+  ASSERT_EQ(found.changed.size(), 1U);
+  EXPECT_EQ(found.changed[0].kind, "moved");
+  EXPECT_EQ(found.changed[0].direction, Direction::kWorse);
+  EXPECT_EQ(found.worse, 1);
+  EXPECT_EQ(found.hybrid_lost, 1);
+  // A port that is open still has not moved.
+  now.endpoints[0].reached = true;
+  const ScanDiff both = diff(before, now);
+  EXPECT_TRUE(both.changed.empty());
+  ASSERT_EQ(both.removed.size(), 1U);
+  EXPECT_EQ(both.removed_why[0], "gone");
+  // Nothing is said of a port that nobody looked at.
+  now.endpoints.erase(now.endpoints.begin());
+  before.endpoints[1].reached = true;
+  const ScanDiff unseen = diff(before, now);
+  ASSERT_EQ(unseen.removed.size(), 1U);
+  EXPECT_EQ(unseen.removed_why[0], "not-scanned");
+  EXPECT_EQ(unseen.hybrid_lost, 0);
+}
+
 TEST(Diff, OfAScanWithItselfIsEmpty) {
   ASSERT_TRUE(rc::check([] {
     const ScanDocument document = any_document();
