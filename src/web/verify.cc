@@ -24,6 +24,31 @@ std::string_view heading_of(const evidence::Verification& verification) {
   }
 }
 
+// The class that colours the verdict.
+std::string_view tone_of(const evidence::Verification& verification) {
+  switch (verification.verdict) {
+    case evidence::Verdict::kValid:
+      return "tone-good";
+    case evidence::Verdict::kForged:
+      return "tone-bad";
+    case evidence::Verdict::kExpired:
+    case evidence::Verdict::kUnreadable:
+      return "tone-unsure";
+  }
+}
+
+// The same words as where the visitor's browser checks (assets/verify.js).
+Label check_label(evidence::CheckState state) {
+  switch (state) {
+    case evidence::CheckState::kOk:
+      return {"safe", "Holds"};
+    case evidence::CheckState::kFailed:
+      return {"broken", "Does not hold"};
+    case evidence::CheckState::kSkipped:
+      return {"unknown", "Not checked"};
+  }
+}
+
 std::string targets_text(const std::vector<std::string>& targets) {
   std::string text;
   for (std::size_t i = 0; i < std::min(targets.size(), kTargetsShownMax); ++i)
@@ -57,11 +82,16 @@ void fill_verify(Filler page, const evidence::Verification* verification) {
   }
   page.set("HEADING", heading_of(*verification));
   Filler result = page.section("RESULT");
+  result.set("TONE", tone_of(*verification));
   result.set("SUMMARY", verification->summary);
   if (verification->passport && verification->passport->sample) result.section("SAMPLE");
+  std::optional<Filler> checks;
   for (const evidence::Check& check : verification->checks) {
-    Filler line = result.section("CHECK");
-    line.set("STATE", to_string(check.state));
+    if (!checks) checks = result.section("CHECKS");
+    Filler line = checks->section("CHECK");
+    const Label label = check_label(check.state);
+    line.set("CLASS", label.token);
+    line.set("STATE", label.text);
     line.set("ID", check.id);
     line.set("WORDS", check.words);
   }

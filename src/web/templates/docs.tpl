@@ -26,7 +26,8 @@
 <p>With the address of this server in <code>BASE</code> and an API key in <code>KEY</code>: start a scan, read it until its <code>status</code> is <code>success</code>, share it.</p>
 <pre tabindex="0" aria-label="Three curl commands"><code>curl "$BASE/pqc/scan" -H "Authorization: Bearer $KEY" --json '{"target":"example.org"}'
 curl "$BASE/pqc/scan/$SCAN_ID" -H "Authorization: Bearer $KEY"
-curl "$BASE/tenant/scans/$SCAN_ID/share" -H "Authorization: Bearer $KEY" --json '{"scope":"passport"}'</code></pre>
+curl "$BASE/tenant/scans/$SCAN_ID/share" -H "Authorization: Bearer $KEY" \
+  --json '{"scope":"passport"}'</code></pre>
 <p>The last answer holds <code>url</code> and <code>token</code>, shown this once. Targets have to be authorised for your tenant before they are scanned; without one at hand, <code>{"scenarioId":"bank-tls-inventory","useFixture":true}</code> gives sample data.</p>
 </section>
 

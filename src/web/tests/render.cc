@@ -55,6 +55,36 @@ bool write_overviews(const web::Pages& pages, const std::filesystem::path& dir) 
                overview(fixture::document_with(hostile), fixture::link_with(hostile)));
 }
 
+bool write_verifications(const web::Pages& pages, const std::filesystem::path& dir) {
+  using carnet::evidence::CheckState;
+  using carnet::evidence::Verdict;
+  carnet::evidence::Verification found;
+  found.verdict = Verdict::kValid;
+  found.summary = "Genuine: signed by this service, unaltered, and in its log.";
+  found.checks = {{"envelope", CheckState::kOk, "A passport of scan scan_1 with 2 signatures."},
+                  {"signature-ed25519", CheckState::kOk, "The Ed25519 signature holds."},
+                  {"signature-ml-dsa-65", CheckState::kOk, "The ML-DSA-65 signature holds."},
+                  {"log-inclusion", CheckState::kSkipped, "No log was at hand."}};
+  found.passport = carnet::evidence::PassportFacts{.scan_id = "scan_01jd0000000000000000000000",
+                                                   .targets = {"example.org:443", "example.net"}};
+  found.passport->tenant_name = "Example Bank";
+  found.passport->issuer_url = "https://carnet.example";
+  found.passport->score = 41.5;
+  found.passport->band = "At risk";
+  found.passport->issued_at = fixture::at(fixture::kNow);
+  found.passport->not_after = found.passport->issued_at + std::chrono::hours(24 * 90);
+  if (!write(dir / "verify.html", pages.verify(nullptr)) ||
+      !write(dir / "verify-genuine.html", pages.verify(&found)))
+    return false;
+  found.verdict = Verdict::kForged;
+  found.summary = "Not genuine: a signature does not hold.";
+  found.checks[2] = {"signature-ml-dsa-65", CheckState::kFailed, "The signature does not hold."};
+  found.passport->tenant_name = "\"><script>alert(1)</script>" + std::string(200, 'W');
+  if (!write(dir / "verify-forged.html", pages.verify(&found))) return false;
+  const carnet::evidence::Verification unreadable{.summary = "This is no document of Carnet's."};
+  return write(dir / "verify-unreadable.html", pages.verify(&unreadable));
+}
+
 bool write_others(const web::Pages& pages, const std::filesystem::path& dir) {
   for (const char* code : {"not_found", "share_link_expired", "share_link_revoked",
                            "share_link_paused", "share_link_exhausted", "share_scope",
@@ -75,6 +105,7 @@ bool write_others(const web::Pages& pages, const std::filesystem::path& dir) {
   if (!write(dir / "door-button.html", pages.open(door, now))) return false;
   if (!write(dir / "docs.html", pages.docs(fixture::routes(), fixture::problems(), "0.1.0")))
     return false;
+  if (!write_verifications(pages, dir)) return false;
   std::filesystem::create_directories(dir / "assets");
   for (const char* name : {"carnet.css", "carnet.js", "carnet.svg"}) {
     const auto file = pages.asset(name);
