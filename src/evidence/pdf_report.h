@@ -84,7 +84,7 @@ class PdfReport {
   void deadline_table(const std::vector<Deadline>& list);
 
   // ---- Tables
-  void asset_table(inventory::Exposure exposure);
+  void asset_table(inventory::Exposure exposure, std::size_t rows_at_most);
   // Says what a table does not show, and which file does; nothing for 0.
   void left_out(std::size_t count, std::string_view one, std::string_view many,
                 std::string_view file);

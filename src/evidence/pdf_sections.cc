@@ -22,9 +22,9 @@ constexpr TextStyle kSoftText{.size = 8.8, .color = paint::kSoft, .line_gap = 2}
 constexpr TextStyle kCardTitle{.face = Face::kSemiBold, .size = 11, .color = paint::kCover};
 constexpr TextStyle kFacts{.size = 8.2, .color = paint::kSoft, .lines_max = 2, .line_gap = 1.5};
 
-// A table of ten thousand rows has no readers, and cairo keeps something of every cell. The data
-// files have them all.
-constexpr std::size_t kAssetRowsMax = 5000;
+// Longer tables have no readers, and cairo keeps something of every cell. The data files have them
+// all. The first is of both tables of assets together.
+constexpr std::size_t kAssetRowsMax = 10'000;
 constexpr std::size_t kPlaceRowsMax = 1000;
 
 int badness(AssetStatus status) {
@@ -76,11 +76,21 @@ void PdfReport::assets() {
       "The assets that were seen, the weakest first. What an endpoint showed in full, certificate "
       "by certificate, is in report.json and in the CBOM.");
   if (judgement_.assets.empty()) paragraph("No asset was seen.", kBody);
-  asset_table(Exposure::kKeyEstablishment);
-  asset_table(Exposure::kAuthentication);
+  const auto count = [this](Exposure exposure) {
+    return static_cast<std::size_t>(
+        std::count_if(judgement_.assets.begin(), judgement_.assets.end(),
+                      [exposure](const Asset& asset) { return asset.exposure == exposure; }));
+  };
+  // Half of the rows each, and what the other does not need.
+  const std::size_t half = kAssetRowsMax / 2;
+  const std::size_t authentication = std::min(count(Exposure::kAuthentication), kAssetRowsMax);
+  const std::size_t first =
+      std::min(count(Exposure::kKeyEstablishment), std::max(half, kAssetRowsMax - authentication));
+  asset_table(Exposure::kKeyEstablishment, first);
+  asset_table(Exposure::kAuthentication, kAssetRowsMax - first);
 }
 
-void PdfReport::asset_table(Exposure exposure) {
+void PdfReport::asset_table(Exposure exposure, std::size_t rows_at_most) {
   std::vector<const Asset*> list;
   for (const Asset& asset : judgement_.assets)
     if (asset.exposure == exposure) list.push_back(&asset);
@@ -97,7 +107,7 @@ void PdfReport::asset_table(Exposure exposure) {
                          {"Status", 13},
                          {key_establishment ? "Recorded today, read later" : "Severity", 20},
                          {"Move to", 29}});
-  const std::size_t shown = std::min(list.size(), kAssetRowsMax);
+  const std::size_t shown = std::min(list.size(), rows_at_most);
   for (const Asset* asset : std::span(list).first(shown)) {
     const auto& vulnerability = asset->vulnerability;
     const Color color = status_color(vulnerability.status);
