@@ -46,7 +46,8 @@ class DumpWriter {
   [[nodiscard]] virtual Result<void> begin(const DumpTable& table) = 0;
   [[nodiscard]] virtual Result<void> add(std::string_view bytes) = 0;
   [[nodiscard]] virtual Result<std::int64_t> end() = 0;
-  // Checks what refers to what, brings the schema up to date and waits until all is on disk.
+  // Checks what refers to what and waits until all is on disk. A SQLite file has the newest schema
+  // then; a PostgreSQL database gets it at the next start.
   [[nodiscard]] virtual Result<void> finish() = 0;
 };
 

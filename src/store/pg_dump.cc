@@ -223,14 +223,15 @@ class PgDumpWriter final : public DumpWriter {
     return rows;
   }
 
+  // COMMIT is the last thing: what the caller does after it should follow at once. An older schema
+  // is brought up to date by the next start.
   [[nodiscard]] Result<void> finish() override {
+    for (const DumpTable& table : tables_)
+      CARNET_TRY_VOID(session_.run(fmt::format("ANALYZE {}", quoted(table.name)), table.name));
     for (const std::string& name : forced_)
       CARNET_TRY_VOID(
           session_.run(fmt::format("ALTER TABLE {} FORCE ROW LEVEL SECURITY", quoted(name)), name));
     CARNET_TRY_VOID(session_.run("COMMIT", "COMMIT"));
-    CARNET_TRY_VOID(migrate_postgres(url_));
-    for (const DumpTable& table : tables_)
-      CARNET_TRY_VOID(session_.run(fmt::format("ANALYZE {}", quoted(table.name)), table.name));
     return {};
   }
 

@@ -1,14 +1,18 @@
 """Starts, stops and calls the real program. Every process is on loopback, on a port the system chose, and ended by pid."""
 
 import json
+import os
 import re
 import signal
 import socket
+import sqlite3
 import subprocess
 import threading
 import time
 import urllib.error
 import urllib.request
+
+import pg_cluster
 
 
 class Answer:
@@ -36,17 +40,64 @@ def call(method, url, key=None, body=None, headers=None, timeout=30):
             return Answer(error.code, error.headers, error.read())
 
 
+ON_POSTGRESQL = os.environ.get("CARNET_TEST_DATABASE", "sqlite") == "postgresql"
+
+
+class _Postgresql:
+    """One server for the test, started with the first database; a database for each data folder."""
+    cluster = None
+    names = {}
+
+    @classmethod
+    def name(cls, data):
+        if not cls.cluster:
+            cls.cluster = pg_cluster.Cluster()
+        if str(data) not in cls.names:
+            cls.names[str(data)] = cls.cluster.create_database()
+        return cls.names[str(data)]
+
+
+def database_flags(data):
+    """What tells Carnet where the rows of this data folder are; nothing for SQLite, which is where they are by default."""
+    if not ON_POSTGRESQL:
+        return []
+    name = _Postgresql.name(data)
+    return ["--database", _Postgresql.cluster.url(name)]
+
+
+def check_integrity(data):
+    """Nothing in the database of this data folder is damaged: SQLite's own check, or PostgreSQL's pg_amcheck."""
+    if ON_POSTGRESQL:
+        cluster, name = _Postgresql.cluster, _Postgresql.name(data)
+        subprocess.run([f"{cluster.programs}/pg_amcheck", "--install-missing", "--heapallindexed", "--parent-check", "-d", name],
+                       check=True, env=cluster.environment())
+        return
+    check = sqlite3.connect(f"{data}/carnet.db")
+    assert check.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    assert not check.execute("PRAGMA foreign_key_check").fetchall()
+    check.close()
+
+
 def init(carnet, data, tenant="Test"):
-    out = subprocess.run([carnet, "init", "--data", data, "--tenant", tenant], capture_output=True, text=True, check=True).stdout
+    out = subprocess.run([carnet, "init", "--data", data, "--tenant", tenant, *database_flags(data)], capture_output=True, text=True,
+                         check=True).stdout
     return dict(re.findall(r"(admin|operator|viewer)\s+(cnt_k_\w+)", out))
+
+
+def run(carnet, *arguments, timeout=120, **environment):
+    """A command to its end, with none of the caller's CARNET_ variables."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("CARNET_")}
+    return subprocess.run([carnet, *map(str, arguments)], capture_output=True, text=True, timeout=timeout,
+                          env={**clean, **environment})
 
 
 class Service:
     """`carnet serve` on a port of its own."""
 
-    def __init__(self, carnet, data, *flags, log=subprocess.DEVNULL):
+    def __init__(self, carnet, data, *flags, log=subprocess.DEVNULL, listen="127.0.0.1:0"):
+        database = [] if "--database" in flags else database_flags(data)
         self.child = subprocess.Popen(
-            [carnet, "serve", "--data", data, "--listen", "127.0.0.1:0", "--allow-targets", "127.0.0.0/8", *flags],
+            [carnet, "serve", "--data", data, "--listen", listen, "--allow-targets", "127.0.0.0/8", *database, *flags],
             stdout=subprocess.PIPE, stderr=log, text=True)
         line = self.child.stdout.readline()
         found = re.search(r"carnet ready on (http://\S+)", line)
