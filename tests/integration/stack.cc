@@ -74,10 +74,7 @@ store::Database& Stack::open_database() {
     real_db = store::make_off_database();
     return *real_db;
   }
-  auto opened = store::open_sqlite({.path = database_path()});
-  if (!opened)
-    throw std::runtime_error(opened.error().public_detail + " " + opened.error().internal);
-  real_db = std::move(*opened);
+  real_db = database.emplace().must_open();
   if (!options.faulty) return *real_db;
   faulty_db = std::make_unique<FaultyDatabase>(*real_db);
   return *faulty_db;

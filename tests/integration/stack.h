@@ -1,5 +1,5 @@
 #pragma once
-// The whole server in this process: SQLite in a folder of its own, every service, the API and the
+// The whole server in this process: a database of its own, every service, the API and the
 // listener on a loopback port that the kernel chose, with a clock that stands still. Scans are of
 // the sample scenarios, so nothing is dialled outside. The log goes to a file that tests read.
 
@@ -18,6 +18,7 @@
 #include "net/dialer.h"
 #include "tests/support/http_client.h"
 #include "tests/support/temp_dir.h"
+#include "tests/support/test_database.h"
 
 namespace carnet::test {
 
@@ -105,7 +106,6 @@ class Stack {
   [[nodiscard]] std::string make_key(const TenantId& tenant, store::Role role, int rate_per_minute);
   [[nodiscard]] std::string make_scan(const std::string& key);  // waits until it has ended
   [[nodiscard]] std::string log_text() const;
-  [[nodiscard]] std::string database_path() const { return dir.file("carnet.db"); }
 
   static constexpr std::string_view kAdminKey = "platform-key-for-tests-0123456789abcdef";
 
@@ -119,6 +119,7 @@ class Stack {
   net::AddressPolicy policy;
   std::unique_ptr<net::Resolver> resolver;
   std::unique_ptr<net::Dialer> dialer;
+  std::optional<TestDatabase> database;  // nullopt: --database none
   std::unique_ptr<store::Database> real_db;
   std::unique_ptr<FaultyDatabase> faulty_db;
   store::Database& db;

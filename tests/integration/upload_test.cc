@@ -7,7 +7,6 @@
 
 #include <array>
 #include <cstdio>
-#include <fstream>
 #include <sstream>
 
 #include "tests/integration/stack.h"
@@ -160,12 +159,7 @@ TEST_F(UploadTest, NothingOfAPrivateKeyIsKept) {
     kept +=
         stack.ask("GET", "/pqc/report/" + id + "?format=" + format, Stack::bearer(own.viewer)).body;
   }
-  for (const char* suffix : {"", "-wal"}) {
-    std::ifstream file(stack.database_path() + suffix, std::ios::binary);
-    std::ostringstream bytes;
-    bytes << file.rdbuf();
-    kept += bytes.str();
-  }
+  kept += stack.database->contents();
   // Lines of the key's base64, and its secret exponent's bytes in hex and as they are.
   const std::string private_only = pair.substr(pair.find('\n') + 1, 1600);
   std::istringstream lines(private_only);

@@ -10,14 +10,13 @@ shares no code with the service.
 
 import argparse
 import random
-import sqlite3
 import sys
 import tempfile
 import threading
 import time
 
 import tlog
-from harness import Service, call, init
+from harness import Service, call, check_integrity, init
 
 FLAGS = ("--rate-limit", "1000000", "--public-rate-limit", "0", "--transparency-rate-limit", "0", "--log-level", "error",
          "--log-origin", "kill.example/log")
@@ -150,9 +149,7 @@ def main():
                 for thread in crowd:
                     thread.join()
             assert not seen.errors, seen.errors[:3]
-        check = sqlite3.connect(f"{data}/carnet.db")
-        assert check.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-        check.close()
+        check_integrity(data)
         with Service(given.carnet, data, *FLAGS) as service:
             size, tiles = check_everything(service.url, key, seen)
             assert service.stop() == 0
