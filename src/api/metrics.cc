@@ -107,7 +107,6 @@ std::string Metrics::text(const Gauges& g, MetricText& others) const {
                  {{"code", problem_kind(code).code}});
   rest.gauge("carnet_http_in_flight", "Requests being worked on.", count(in_flight_));
   const Server::Counts& c = g.connections;
-  rest.gauge("carnet_http_connections", "Open connections.", number(c.open));
   rest.counter("carnet_http_connections_accepted_total", "Connections accepted.",
                number(c.accepted));
   rest.counter("carnet_http_connections_refused_total",
@@ -131,6 +130,8 @@ std::string Metrics::text(const Gauges& g, MetricText& others) const {
   constexpr double kMilliseconds = 1000;
   rest.gauge("carnet_uptime_seconds", "Since the start.",
              number((g.now - g.started).count()) / kMilliseconds);
+  others.pool("http_connections", number(c.open), number(c.open_max));
+  others.pool("http_body_bytes", number(c.body_bytes), number(c.body_bytes_max));
   report_process(others, g.started);
   return out + rest.text() + others.text();
 }

@@ -328,7 +328,10 @@ Server::Counts Server::counts() const {
           .refused = state_->refused.load(std::memory_order_relaxed),
           .timed_out = state_->timed_out.load(std::memory_order_relaxed),
           .handshakes = state_->handshakes.load(std::memory_order_relaxed),
-          .handshakes_failed = state_->handshakes_failed.load(std::memory_order_relaxed)};
+          .handshakes_failed = state_->handshakes_failed.load(std::memory_order_relaxed),
+          .open_max = state_->options.connections_max,
+          .body_bytes = state_->body_memory.load(std::memory_order_relaxed),
+          .body_bytes_max = state_->options.body_memory_max};
 }
 
 }  // namespace carnet::api

@@ -59,9 +59,9 @@ class Server {
         256 * 1024 * 1024;  // of all requests being read; more are answered 503
     std::chrono::milliseconds header_timeout{10000};
     std::chrono::milliseconds body_timeout{30000};
-    std::size_t body_rate_min = 16 * 1024;  // bytes a second that earn a body more time than that
+    std::size_t body_rate_min = 16 * 1024;  // bytes a second, past the first body_timeout
     std::chrono::milliseconds idle_timeout{75000};
-    std::chrono::milliseconds write_timeout{30000};  // without any progress
+    std::chrono::milliseconds write_timeout{30000};  // also without any progress
     std::size_t write_rate_min = 4 * 1024;           // bytes a second, past the first write_timeout
     std::chrono::milliseconds tls_handshake_timeout{10000};
     std::chrono::milliseconds sweep_interval{500};  // how exact the timeouts are
@@ -70,6 +70,8 @@ class Server {
   struct Counts {
     std::uint64_t open = 0, accepted = 0, refused = 0, timed_out = 0;
     std::uint64_t handshakes = 0, handshakes_failed = 0;  // of TLS
+    std::uint64_t open_max = 0;                           // connections_max
+    std::uint64_t body_bytes = 0, body_bytes_max = 0;     // of bodies being read
   };
 
   Server(Options options, Handler& handler, const Log& log);

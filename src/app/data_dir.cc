@@ -10,6 +10,7 @@
 
 #include <fmt/format.h>
 
+#include "app/private_files.h"
 #include "app/run_task.h"
 #include "app/signing_key_files.h"
 #include "base/encoding.h"
@@ -26,42 +27,6 @@ namespace fs = std::filesystem;
 constexpr std::string_view kAdminKeyPrefix = "cnt_a_";
 constexpr std::size_t kPepperBytes = 32;
 constexpr std::size_t kKeyFileBytesMax = 4096;
-
-std::string system_reason() { return std::strerror(errno); }
-
-tl::unexpected<Error> cannot(std::string_view what, std::string_view path,
-                             std::string_view reason) {
-  return make_error(ErrorCode::kUnavailable, fmt::format("Cannot {} {}: {}.", what, path, reason));
-}
-
-// Writes a new file of mode 0600 and waits until it is on disk.
-Result<void> write_private_file(const std::string& path, std::string_view text) {
-  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-  if (fd < 0) return cannot("create", path, system_reason());
-  const ssize_t written = ::write(fd, text.data(), text.size());
-  const bool good = written == static_cast<ssize_t>(text.size()) && ::fsync(fd) == 0;
-  const std::string reason = system_reason();
-  ::close(fd);
-  if (!good) return cannot("write", path, reason);
-  return {};
-}
-
-// The prepared directory, removed again unless it was moved to its place.
-class Staging {
- public:
-  explicit Staging(std::string path) : path_(std::move(path)) {}
-  Staging(const Staging&) = delete;
-  Staging& operator=(const Staging&) = delete;
-  ~Staging() {
-    std::error_code ignored;
-    if (!path_.empty()) fs::remove_all(path_, ignored);
-  }
-  [[nodiscard]] const std::string& path() const { return path_; }
-  void release() { path_.clear(); }
-
- private:
-  std::string path_;
-};
 
 Result<void> check_free(const std::string& directory) {
   std::error_code failure;
@@ -132,26 +97,16 @@ Result<InitResult> init_data_dir(const InitRequest& request, const Clock& clock,
   std::string directory = request.directory;
   while (directory.size() > 1 && directory.ends_with('/')) directory.pop_back();
   CARNET_TRY_VOID(check_free(directory));
-  std::error_code failure;
-  if (const fs::path parent = fs::path(directory).parent_path();
-      !parent.empty() && !fs::exists(parent, failure))
-    return cannot("create", directory, "its parent directory does not exist");
-
   std::array<std::uint8_t, kPepperBytes> bytes{};
   random.fill(bytes);
-  std::array<std::uint8_t, 6> suffix{};
-  random.fill(suffix);
-  const std::string staging_path = fmt::format("{}.init-{}", directory, to_hex(suffix));
-  if (::mkdir(staging_path.c_str(), 0700) != 0)
-    return cannot("create", staging_path, system_reason());
-  Staging staging(staging_path);
+  CARNET_TRY(staging, StagingFolder::create(directory, "init", random));
 
   const Secret pepper(std::string(as_text(bytes)));
   const std::string pepper_text = to_hex(bytes) + "\n";
-  CARNET_TRY_VOID(write_private_file(staging.path() + "/pepper", pepper_text));
+  CARNET_TRY_VOID(write_new_file(staging.path() + "/pepper", pepper_text));
   const crypto::NewToken admin = crypto::new_token(kAdminKeyPrefix, pepper, random);
   CARNET_TRY_VOID(
-      write_private_file(staging.path() + "/admin.key", std::string(admin.text.expose()) + "\n"));
+      write_new_file(staging.path() + "/admin.key", std::string(admin.text.expose()) + "\n"));
 
   const SigningKeyPlaces places{.data_dir = staging.path(),
                                 .key_file = request.key_file,
@@ -168,9 +123,7 @@ Result<InitResult> init_data_dir(const InitRequest& request, const Clock& clock,
     if (!first) return tl::unexpected(std::move(first).error());
     out = std::move(*first);
   }
-  if (::rename(staging.path().c_str(), directory.c_str()) != 0)
-    return cannot("create", directory, system_reason());
-  staging.release();
+  CARNET_TRY_VOID(staging.move_into_place());
   return out;
 }
 
@@ -178,11 +131,11 @@ Result<Secret> read_key_file(const std::string& path) {
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) {
     if (errno == ENOENT) return Secret{};
-    return cannot("read", path, system_reason());
+    return cannot("read", path);
   }
   std::string text(kKeyFileBytesMax, '\0');
   const ssize_t got = ::read(fd, text.data(), text.size());
-  const std::string reason = system_reason();
+  const std::string reason = std::strerror(errno);
   ::close(fd);
   if (got < 0) return cannot("read", path, reason);
   const Secret whole(text.substr(0, static_cast<std::size_t>(got)));

@@ -12,6 +12,7 @@
 
 #include <fmt/format.h>
 
+#include "app/private_files.h"
 #include "base/text.h"
 #include "crypto/hash.h"
 
@@ -25,33 +26,12 @@ constexpr std::size_t kSealBytes = 32;
 constexpr unsigned kOthersAndGroup = 077;
 constexpr unsigned kOthers = 07;
 
-std::string system_reason() { return std::strerror(errno); }
-
-tl::unexpected<Error> cannot(std::string_view what, std::string_view path,
-                             std::string_view reason) {
-  return make_error(ErrorCode::kUnavailable, fmt::format("Cannot {} {}: {}.", what, path, reason));
-}
-
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  [[nodiscard]] int get() const { return fd_; }
-
- private:
-  int fd_;
-};
-
 // The whole of a regular file that nobody in `forbidden` may read.
 Result<Secret> read_private(const std::string& path, unsigned forbidden) {
   const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (file.get() < 0) return cannot("read", path, system_reason());
+  if (file.get() < 0) return cannot("read", path);
   struct stat facts{};
-  if (::fstat(file.get(), &facts) != 0) return cannot("read", path, system_reason());
+  if (::fstat(file.get(), &facts) != 0) return cannot("read", path);
   if (!S_ISREG(facts.st_mode)) return cannot("read", path, "it is not a regular file");
   if ((facts.st_mode & forbidden) != 0)
     return make_error(ErrorCode::kForbidden,
@@ -64,7 +44,7 @@ Result<Secret> read_private(const std::string& path, unsigned forbidden) {
   std::size_t done = 0;
   while (done < bytes.size()) {
     const ssize_t got = ::read(file.get(), bytes.data() + done, bytes.size() - done);
-    if (got < 0) return cannot("read", path, system_reason());
+    if (got < 0) return cannot("read", path);
     if (got == 0) break;
     done += static_cast<std::size_t>(got);
   }
@@ -72,33 +52,13 @@ Result<Secret> read_private(const std::string& path, unsigned forbidden) {
   return Secret(std::move(bytes));
 }
 
-Result<void> write_all(int fd, const std::string& path, std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t written = ::write(fd, bytes.data(), bytes.size());
-    if (written < 0) return cannot("write", path, system_reason());
-    bytes.remove_prefix(static_cast<std::size_t>(written));
-  }
-  if (::fsync(fd) != 0) return cannot("write", path, system_reason());
-  return {};
-}
-
-Result<void> write_new(const std::string& path, std::string_view bytes) {
-  const Descriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
-  if (file.get() < 0) return cannot("create", path, system_reason());
-  auto written = write_all(file.get(), path, bytes);
-  if (!written) ::unlink(path.c_str());
-  return written;
-}
-
 // Beside it and then in its place, so that there is always one whole file.
 Result<void> replace_file(const std::string& path, std::string_view bytes) {
   const std::string fresh = path + ".new";
   ::unlink(fresh.c_str());  // left by an attempt that was killed
-  CARNET_TRY_VOID(write_new(fresh, bytes));
-  if (::rename(fresh.c_str(), path.c_str()) != 0) return cannot("replace", path, system_reason());
-  const Descriptor folder(::open(path.substr(0, path.rfind('/')).c_str(), O_RDONLY | O_CLOEXEC));
-  if (folder.get() >= 0) ::fsync(folder.get());
-  return {};
+  CARNET_TRY_VOID(write_new_file(fresh, bytes));
+  if (::rename(fresh.c_str(), path.c_str()) != 0) return cannot("replace", path);
+  return sync_path(folder_of(path));
 }
 
 // One line from the terminal without showing it.
@@ -162,7 +122,7 @@ Result<KeySeal> new_seal_file(const SigningKeyPlaces& places, Random& random) {
     random.fill(bytes);
     const Secret text(to_hex(bytes) + "\n");
     ::explicit_bzero(bytes.data(), bytes.size());
-    CARNET_TRY_VOID(write_new(path, text.expose()));
+    CARNET_TRY_VOID(write_new_file(path, text.expose()));
   }
   return seal_of_file(places);
 }
@@ -195,7 +155,7 @@ Result<service::SigningKeysNow> make_signing_keys(const SigningKeyPlaces& places
   auto seal = passphrase ? new_passphrase(places) : new_seal_file(places, random);
   if (!seal) return tl::unexpected(std::move(seal).error());
   CARNET_TRY(file, service::new_key_file(*seal, clock.now(), random));
-  CARNET_TRY_VOID(write_new(places.keys_path(), file));
+  CARNET_TRY_VOID(write_new_file(places.keys_path(), file));
   return told_of(places, service::open_key_file(file, *seal));
 }
 

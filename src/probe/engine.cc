@@ -238,6 +238,8 @@ Task<void> run_on_strand(Run& run) {
 
 Engine::Engine(net::Dialer& dialer, const Clock& clock, Random& random, EngineLimits limits)
     : shared_(std::make_unique<Shared>(dialer, clock, random, limits)) {}
+int Engine::connections() const { return shared_->services.in_all->used(); }
+
 Engine::~Engine() = default;
 
 Task<void> Engine::run(std::vector<PlannedEndpoint> endpoints, Profile profile, Sink sink,

@@ -84,6 +84,9 @@ class Engine {
   // One endpoint's live handshake, within the same limits (prove.h).
   [[nodiscard]] Task<LiveHandshake> prove(PlannedEndpoint endpoint);
 
+  // Connections of all probes that are open now. Any thread.
+  [[nodiscard]] int connections() const;
+
  private:
   struct Shared;  // limits, trust store, handshake client
   std::unique_ptr<const Shared> shared_;

@@ -37,6 +37,13 @@ class Slots::Waiting {
   bool settled_ = false;
 };
 
+int Slots::used() {
+  const std::lock_guard lock(mutex_);
+  int sum = 0;
+  for (const auto& [key, entry] : entries_) sum += entry.used;
+  return sum;
+}
+
 Task<std::optional<Slots::Slot>> Slots::acquire(std::string key,
                                                 std::chrono::steady_clock::duration patience) {
   const auto executor = co_await asio::this_coro::executor;

@@ -48,6 +48,8 @@ class Slots : public std::enable_shared_from_this<Slots> {
   };
 
   explicit Slots(int per_key) : per_key_(per_key) {}
+  // Slots of all keys that are taken now.
+  [[nodiscard]] int used();
   // nullopt if none came free within `patience`. The executor that awaits must be a strand or
   // single-threaded.
   [[nodiscard]] Task<std::optional<Slot>> acquire(std::string key,

@@ -30,6 +30,7 @@ struct ScanWorker::State {
   State(store::Database& db, const Clock& clock, Random& random, const Log& log,
         net::Dialer& dialer, probe::EngineLimits limits, Options options)
       : name(random_name(random)),
+        probes_at_once(limits.probes_at_once),
         engine(dialer, clock, random, limits),
         context{.db = db,
                 .clock = clock,
@@ -48,6 +49,7 @@ struct ScanWorker::State {
   void over(const std::string& key, const std::exception_ptr& error);
 
   const std::string name;
+  const int probes_at_once;
   // One thread: judging is short beside probing, and a burst of ending scans must not take the
   // cores from requests.
   boost::asio::thread_pool pool{1};
@@ -202,6 +204,7 @@ void ScanWorker::report(MetricText& out) const {
   ended("lease_lost", counts.lost);
   out.counter("carnet_passports_failed_total", "Scans that got no passport because of a failure.",
               static_cast<double>(counts.passports_failed.load()));
+  out.pool("probes", state_->engine.connections(), state_->probes_at_once);
   out.pool("scans", running(), state_->context.options.scans_at_once);
   constexpr double kMilliseconds = 1000;
   const std::int64_t oldest = state_->oldest_queued_ms.load();

@@ -214,7 +214,7 @@ class Database {
   [[nodiscard]] virtual std::string description() const = 0;
   [[nodiscard]] virtual bool persistent() const { return true; }
   // Its queues, pools and outcomes, for /metrics. Cheap.
-  virtual void report(MetricText& /*out*/) const {}
+  virtual void report(MetricText& /*out*/) {}
 
  protected:
   virtual void submit_write(Work work, Done done) = 0;

@@ -37,9 +37,10 @@ class PgDatabase final : public Database {
     constexpr int kMajor = 10'000;
     return fmt::format("PostgreSQL {}.{}", server_version_ / kMajor, server_version_ % kMajor);
   }
-  void report(MetricText& out) const override {
+  void report(MetricText& out) override {
     writers_.report(out, "database_write");
     readers_.report(out, "database_read");
+    out.queue("database_point", lookups_.state());
   }
   void on_notification(std::string channel, OnNotification callback) override {
     monitor_.on_notification(std::move(channel), std::move(callback));

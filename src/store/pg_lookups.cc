@@ -45,20 +45,24 @@ PgLookups::PgLookups(PgConnectOptions options, int queue_max, PgHealth& health)
 PgLookups::~PgLookups() { drain(); }
 
 void PgLookups::submit(Lookup lookup) {
-  bool was_closed = false;
-  bool taken = false;
-  bool first = false;
-  {
-    const std::lock_guard lock(mutex_);
-    was_closed = closed_;
-    if (!closed_ && queue_.size() < queue_max_) {
-      first = queue_.empty();
-      queue_.push_back(std::move(lookup));
-      taken = true;
-    }
+  std::unique_lock lock(mutex_);
+  if (closed_ || queue_.size() >= queue_max_) {
+    if (!closed_) ++refused_;
+    Error error = closed_ ? shutting_down() : queue_full();
+    lock.unlock();
+    return lookup.done(tl::unexpected(std::move(error)));
   }
-  if (!taken) return lookup.done(tl::unexpected(was_closed ? shutting_down() : queue_full()));
+  const bool first = queue_.empty();
+  queue_.push_back(std::move(lookup));
+  ++accepted_;
+  lock.unlock();
   if (first) waker_.wake();
+}
+
+MetricText::Queue PgLookups::state() {
+  const std::lock_guard lock(mutex_);
+  return {
+      .length = queue_.size(), .capacity = queue_max_, .accepted = accepted_, .refused = refused_};
 }
 
 void PgLookups::drain() {

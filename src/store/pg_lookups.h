@@ -49,6 +49,7 @@ class PgLookups {
   PgLookups& operator=(const PgLookups&) = delete;
 
   void submit(Lookup lookup);
+  [[nodiscard]] MetricText::Queue state();
   // Answers what waits and ends the thread. Idempotent.
   void drain();
 
@@ -75,8 +76,9 @@ class PgLookups {
   PgHealth& health_;
   PgWaker waker_;
   std::mutex mutex_;
-  std::deque<Lookup> queue_;  // guarded by mutex_
-  bool closed_ = false;       // guarded by mutex_
+  std::deque<Lookup> queue_;                  // guarded by mutex_
+  bool closed_ = false;                       // guarded by mutex_
+  std::uint64_t accepted_ = 0, refused_ = 0;  // likewise
   // Of the thread:
   std::unique_ptr<PgLink> link_;
   std::deque<Batch> flying_;

@@ -52,7 +52,7 @@ class SqliteDatabase final : public Database {
   std::string description() const override {
     return fmt::format("SQLite {}", sqlite3_libversion());
   }
-  void report(MetricText& out) const override {
+  void report(MetricText& out) override {
     writer_.report(out);
     out.queue("database_read", readers_.state());
     struct stat file{};

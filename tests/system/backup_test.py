@@ -4,9 +4,7 @@
     backup_test.py CARNET [unittest arguments]
 """
 
-import gzip
 import hashlib
-import io
 import json
 import os
 import pathlib
@@ -23,28 +21,14 @@ import time
 import unittest
 
 import tlog
+import backup_folder
 import pg_cluster
-from harness import Service, call, init, run, wait_until
+from backup_folder import NASTY, SECRET, Folder, count, rows_of
+from harness import Service, call, init, wait_until
 
 CARNET = ""
 SAMPLE = {"scenarioId": "bank-tls-inventory", "useFixture": True}
 FLAGS = ("--rate-limit", "1000000", "--public-rate-limit", "0", "--transparency-rate-limit", "0", "--log-level", "error")
-SECRET = "correct horse battery staple"
-# What escapes badly: the separators of the rows' text, what looks like NULL, what looks like bytes, every byte.
-NASTY = ["", "\t", "\n", "\\", "\\N", "\\x41", "\\\\.", "a\tb\nc\rd\\e\bf\vg\fh", "é漢🔐\u2028", "'\";--", "\x01\x1f\x7f"]
-
-
-def count(folder):
-    return sorted(os.listdir(folder))
-
-
-def rows_of(database):
-    """Everything in it, read by other people's code."""
-    with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as connection:
-        names = [n for (n,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name")]
-        out = {name: sorted(connection.execute(f"SELECT * FROM {name}"), key=repr) for name in names}
-    connection.close()
-    return out
 
 
 class Writers:
@@ -85,52 +69,6 @@ class Writers:
         self.stop.set()
         for thread in self.threads:
             thread.join()
-
-
-class Folder(unittest.TestCase):
-    def setUp(self):
-        temporary = tempfile.TemporaryDirectory(prefix="carnet-backup-")
-        self.addCleanup(temporary.cleanup)
-        self.folder = temporary.name
-        self.data = self.folder + "/data"
-        self.backup = self.folder + "/carnet.backup"
-        self.restored = self.folder + "/restored"
-
-    def good(self, *command, **more):
-        result = run(CARNET, *command, **more)
-        self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
-        return result.stdout
-
-    def refused(self, *command, words=(), code=1):
-        result = run(CARNET, *command)
-        self.assertEqual(result.returncode, code, result.stdout + result.stderr)
-        self.assertEqual(result.stdout, "")
-        for word in words:
-            self.assertIn(word, result.stderr)
-        return result.stderr
-
-    def make_nasty(self):
-        """Texts and bytes that a wrong escape would change, and reals that a wrong number of digits would."""
-        with sqlite3.connect(self.data + "/carnet.db") as connection:
-            (tenant,) = connection.execute("SELECT id FROM tenants").fetchone()
-            for i, text in enumerate(NASTY):
-                connection.execute("INSERT INTO audit VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                                   (f"aud_{i:026}", tenant, -i, text, text, "", "req", json.dumps(text)))
-            connection.execute("INSERT INTO idempotency VALUES (?, 'op', 'k', 'f', 'done', 'o', 200, ?, 9223372036854775807)",
-                               (tenant, bytes(range(256)) * 3))
-            connection.execute("INSERT INTO idempotency VALUES (?, 'op', 'l', 'f', 'done', 'o', NULL, ?, -9223372036854775808)",
-                               (tenant, b""))
-            for i, real in enumerate((0.1, 1 / 3, 1e300, 5e-324, -0.0, 100.0, None)):
-                connection.execute("INSERT INTO scans (id, tenant_id, status, label, target, profile, sample, request, readiness_score,"
-                                   " created_at) VALUES (?, ?, 'success', '', '', 'quick', 0, '{}', ?, 0)",
-                                   (f"scan_{i:026}", tenant, real))
-        connection.close()
-
-    def make_large(self, rows):
-        with sqlite3.connect(self.data + "/carnet.db") as connection:
-            connection.executemany("INSERT INTO audit VALUES (?, '', ?, 'system', 'test', ?, '', ?)",
-                                   ((f"aud_z{i:025}", i, hashlib.sha256(str(i).encode()).hexdigest(), "{}" * 50) for i in range(rows)))
-        connection.close()
 
 
 class WhileTheServiceRuns(Folder):
@@ -398,158 +336,6 @@ class Whole(Folder):
         self.assertEqual(count(self.folder), ["data"])
 
 
-class Damaged(Folder):
-    def setUp(self):
-        super().setUp()
-        init(CARNET, self.data)
-        self.make_nasty()
-        self.good("backup", self.backup, "--data", self.data)
-        with tarfile.open(self.backup, "r:gz") as archive:
-            self.parts = [(m.name, archive.extractfile(m).read()) for m in archive]
-
-    def rebuilt(self, parts):
-        path = self.folder + "/damaged"
-        buffer = io.BytesIO()
-        with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as archive:
-            for name, data in parts:
-                entry = tarfile.TarInfo(name)
-                entry.size = len(data)
-                archive.addfile(entry, io.BytesIO(data))
-        pathlib.Path(path).write_bytes(gzip.compress(buffer.getvalue()))
-        return path
-
-    def refuses(self, path, *words):
-        said = self.refused("restore", path, "--data", self.restored, words=words)
-        self.assertFalse(os.path.exists(self.restored), said)
-        self.assertEqual([n for n in count(self.folder) if "restore" in n], [])
-        return said
-
-    def test_the_rebuilt_one_is_good(self):
-        self.good("restore", self.rebuilt(self.parts), "--data", self.restored)
-
-    def test_every_part_altered_missing_or_twice(self):
-        for i, (name, data) in enumerate(self.parts):
-            altered = bytearray(data)
-            altered[len(data) // 2] ^= 1
-            for changed in ([(name, bytes(altered))], [(name, data + b"x")], [], [(name, data)] * 2):
-                with self.subTest(part=name, changed=len(changed)):
-                    said = self.refuses(self.rebuilt(self.parts[:i] + changed + self.parts[i + 1:]))
-                    if name.startswith(("data/", "database/")) and len(changed) == 1:
-                        self.assertIn(f"the part {name} is not what its manifest says", said)
-
-    def test_parts_that_do_not_belong(self):
-        for name in ("data/../../evil", "/etc/evil", "database/none.000001.copy", "note"):
-            self.refuses(self.rebuilt(self.parts[:2] + [(name, b"x")] + self.parts[2:]), "is not what its manifest says")
-
-    def consistent(self, change):
-        """With a manifest that says the same as the parts."""
-        parts = dict(self.parts)
-        manifest = json.loads(parts["manifest.json"])
-        change(parts, manifest)
-        manifest["parts"] = [{"name": n, "size": len(d), "sha256": hashlib.sha256(d).hexdigest()} for n, d in parts.items()
-                             if not n.startswith("manifest.")]
-        text = json.dumps(manifest).encode()
-        del parts["manifest.json"], parts["manifest.sha256"]
-        parts["manifest.json"] = text
-        parts["manifest.sha256"] = (hashlib.sha256(text).hexdigest() + "  manifest.json\n").encode()
-        return self.rebuilt(parts.items())
-
-    def test_newer_ones_and_foreign_ones(self):
-        def newer(member, value):
-            def change(parts, manifest):
-                manifest[member] = value
-                head = json.loads(parts["carnet-backup.json"])
-                head[member] = value
-                parts["carnet-backup.json"] = json.dumps(head).encode()
-            return change
-        self.refuses(self.consistent(newer("version", 2)), "It has the format 2, and this program knows 1 only")
-        self.refuses(self.consistent(newer("schema", 9999)), "Its schema is 9999")
-        self.refuses(self.consistent(newer("format", "other")), "It is not a backup of Carnet")
-
-    def test_rows_that_the_schema_does_not_take(self):
-        def orphan(parts, _):
-            name = "database/api_keys.000001.copy"
-            parts[name] = parts[name].replace(b"\tten_", b"\ttex_")
-        self.refuses(self.consistent(orphan), "refers to rows that are not in it")
-
-        def table(name, old, new):
-            def change(parts, _):
-                part = f"database/{name}.000001.copy"
-                self.assertIn(old, parts[part])
-                parts[part] = parts[part].replace(old, new, 1)
-            return change
-        self.refuses(self.consistent(table("api_keys", b"\tadmin\t", b"\tgod\t")), "table api_keys")
-        self.refuses(self.consistent(table("api_keys", b"\\\\x", b"\\\\y")), "wrong type")
-        self.refuses(self.consistent(table("audit", b"\t", b"")), "fields")
-        self.refuses(self.consistent(table("audit", b"\\t", b"\\q")), "escape")
-
-        def fewer(parts, manifest):
-            manifest["tables"][0]["rows"] += 1
-        self.refuses(self.consistent(fewer), "rows and ought to have")
-
-        def unknown(parts, manifest):
-            manifest["tables"][0]["columns"][0] = "nothing"
-        self.refuses(self.consistent(unknown), "that its schema does not have")
-
-        def evil(parts, _):
-            parts["data/authorized_keys"] = b"x"
-        self.refuses(self.consistent(evil), "does not belong there")
-
-    def test_cut_off_garbage_and_other_files(self):
-        whole = pathlib.Path(self.backup).read_bytes()
-        path = pathlib.Path(self.folder, "damaged")
-        dice = random.Random(7)
-        for length in [0, 1, 10, len(whole) - 1] + [dice.randrange(len(whole)) for _ in range(20)]:
-            path.write_bytes(whole[:length])
-            self.refuses(path)
-        for more in (b"x", b"\0" * 600, whole):
-            path.write_bytes(whole + more)
-            self.refuses(path, "something stands behind its end")
-        for other in (b"", b"x" * 5000, gzip.compress(b"x" * 5000), b"carnet-sealed 1\n{}\n", b"carnet-sealed 1\n" + b"x" * 5000):
-            path.write_bytes(other)
-            self.refuses(path)
-        for _ in range(60):
-            altered = bytearray(whole)
-            altered[dice.randrange(12, len(whole))] ^= 1 << dice.randrange(8)  # before 12: gzip's time and system, which say nothing
-            path.write_bytes(altered)
-            self.refuses(path)
-
-    def test_sealed_and_changed(self):
-        seal = pathlib.Path(self.folder, "seal")
-        seal.write_text(SECRET)
-        os.unlink(self.backup)
-        self.make_large(60000)
-        self.good("backup", self.backup, "--data", self.data, "--seal-file", seal)
-        whole = pathlib.Path(self.backup).read_bytes()
-        head = whole.index(b"\n", whole.index(b"\n") + 1) + 1
-        frames, at = [], head
-        while at < len(whole):
-            size = int.from_bytes(whole[at:at + 4], "big")
-            frames.append(whole[at:at + 4 + size])
-            at += 4 + size
-        self.assertGreaterEqual(len(frames), 2)
-        path = pathlib.Path(self.folder, "damaged")
-
-        def refuses(data):
-            path.write_bytes(data)
-            said = self.refused("restore", path, "--data", self.restored, "--seal-file", seal)
-            self.assertFalse(os.path.exists(self.restored), said)
-        start = whole[:head]
-        refuses(start + b"".join(frames[:-1]))                            # the end cut off at a frame
-        refuses(start + b"".join(frames[1:]))                             # the beginning left out
-        refuses(start + b"".join([frames[1], frames[0], *frames[2:]]))    # moved
-        refuses(start + b"".join([frames[0], *frames]))                   # twice
-        refuses(whole + frames[-1])
-        refuses(start.replace(b'"passes":3', b'"passes":2') + b"".join(frames))
-        refuses(start.replace(b'"memoryKiB":65536', b'"memoryKiB":99999999999') + b"".join(frames))
-        dice = random.Random(11)
-        for _ in range(10):
-            altered = bytearray(whole)
-            altered[dice.randrange(head, len(whole))] ^= 1 << dice.randrange(8)
-            refuses(bytes(altered))
-        self.good("restore", self.backup, "--data", self.restored, "--seal-file", seal)
-
-
 class Killed(Folder):
     def test_kill_during_backup_and_restore(self):
         seed = int(time.time())
@@ -622,5 +408,5 @@ class FullDisk(Folder):
 
 
 if __name__ == "__main__":
-    CARNET = sys.argv.pop(1)
+    backup_folder.CARNET = CARNET = sys.argv.pop(1)
     unittest.main(verbosity=2)
