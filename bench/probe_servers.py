@@ -46,6 +46,20 @@ def raise_file_limit():
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
+def cpu_seconds(pid):
+    """User and system time of a running process and the children that it has now."""
+    ticks, pids = 0, [pid]
+    while pids:
+        one = pids.pop()
+        try:
+            fields = pathlib.Path(f"/proc/{one}/stat").read_text().rsplit(")", 1)[1].split()
+            ticks += int(fields[11]) + int(fields[12])
+            pids += [int(child) for child in pathlib.Path(f"/proc/{one}/task/{one}/children").read_text().split()]
+        except OSError:
+            continue
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
 def wait_for_port(port, host="127.0.0.1"):
     for _ in range(400):
         try:
@@ -179,7 +193,7 @@ http {{ access_log off; {temporary}
                       hybrid=any("sntrup" in k or "mlkem" in k for k in kex))
 
     def many_addresses(self):
-        """nginx behind one socket that answers on every address of 127.0.0.0/8, and on none outside the machine."""
+        """(port, process) of nginx behind one socket that answers on every address of 127.0.0.0/8, and on none outside the machine."""
         listener = socket.socket()
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         with contextlib.suppress(OSError):
@@ -189,11 +203,11 @@ http {{ access_log off; {temporary}
         port = listener.getsockname()[1]
         path = self.nginx_configuration(f"0.0.0.0:{port}", os.cpu_count() or 1, "ssl_protocols TLSv1.2 TLSv1.3;")
         # nginx takes over a listening socket that it inherits by number.
-        self.start([self.nginx, "-p", str(self.folder), "-c", str(path)], pass_fds=[listener.fileno()],
-                   env={**os.environ, "NGINX": f"{listener.fileno()};"})
+        process = self.start([self.nginx, "-p", str(self.folder), "-c", str(path)], pass_fds=[listener.fileno()],
+                             env={**os.environ, "NGINX": f"{listener.fileno()};"})
         listener.close()
         wait_for_port(port)
-        return port
+        return port, process
 
     def dead_port(self):
         """A port on every loopback address that never answers a SYN: its queue is full."""
