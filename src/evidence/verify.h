@@ -93,8 +93,9 @@ struct Glance {
 [[nodiscard]] std::optional<Glance> glance(const VerifyInput& input);
 
 // report.json with its signature block: the report's bytes with the envelope as the member
-// "signature". `report` must be an object as report_json() writes it.
-[[nodiscard]] std::string with_signature_block(std::string_view report, std::string_view envelope);
+// "signature". `report` must be an object as report_json() writes it; it is not copied if it has
+// room.
+[[nodiscard]] std::string with_signature_block(std::string report, std::string_view envelope);
 // {"content_hash", "signature"}: the same as two short texts, for clients that keep a proof beside
 // their own record. The signature is the envelope in base64url.
 struct CompactProof {

@@ -140,10 +140,10 @@ std::variant<Taken, Refusal> take_apart(const VerifyInput& input) {
   return out;
 }
 
-std::string with_signature_block(std::string_view report, std::string_view envelope) {
-  std::string out(report.substr(0, report.rfind('}')));
-  out += fmt::format(R"(,"{}":{}}})", kSignatureMember, envelope);
-  return out;
+std::string with_signature_block(std::string report, std::string_view envelope) {
+  report.resize(report.rfind('}'));
+  report += fmt::format(R"(,"{}":{}}})", kSignatureMember, envelope);
+  return report;
 }
 
 CompactProof compact_proof(std::string_view report_sha256, std::string_view envelope) {

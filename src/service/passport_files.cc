@@ -162,8 +162,9 @@ Result<evidence::BundleEntry> bundle_entry(store::PassportFileRow row) {
   return entry;
 }
 
-Result<std::string> unpack_file(const store::PassportFileRow& row) {
+Result<std::string> unpack_file(const store::PassportFileRow& row, std::size_t room) {
   std::string out;
+  out.reserve(static_cast<std::size_t>(row.size) + room);
   if (row.packed) {
     out.resize(static_cast<std::size_t>(row.size));
     uLongf size = out.size();

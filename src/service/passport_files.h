@@ -31,7 +31,9 @@ class FilePacker {
   std::unique_ptr<Stream> stream_;
 };
 // The bytes as they were; kInternal if the store does not hold them whole.
-[[nodiscard]] Result<std::string> unpack_file(const store::PassportFileRow& row);
+// The string has `room` bytes behind them: a large one is not to be moved to grow.
+[[nodiscard]] Result<std::string> unpack_file(const store::PassportFileRow& row,
+                                              std::size_t room = 0);
 // The same as an entry of a bundle, which a large file enters piece by piece.
 [[nodiscard]] Result<evidence::BundleEntry> bundle_entry(store::PassportFileRow row);
 

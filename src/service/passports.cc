@@ -73,6 +73,17 @@ Task<Result<evidence::Envelope>> sign_there(SignJob job) {
                                     {.ed25519 = pair.ed25519, .mldsa = pair.mldsa}, job.random);
 }
 
+Result<std::optional<Artifact>> read_artifact(store::Connection& connection, const ScanId& scan,
+                                              ArtifactFormat format, std::size_t room = 0) {
+  CARNET_TRY(row, store::passports::find_file(connection, scan, name_of(format)));
+  if (!row) return std::optional<Artifact>{};
+  CARNET_TRY(bytes, unpack_file(*row, room));
+  Artifact artifact = artifact_head(scan.str(), format);
+  artifact.bytes = std::move(bytes);
+  artifact.sha256 = row->sha256;
+  return std::optional<Artifact>(std::move(artifact));
+}
+
 Result<Artifact> packed_bundle(const ScanId& scan, std::vector<evidence::BundleEntry> entries) {
   CARNET_TRY(bytes, evidence::bundle_of(std::move(entries)));
   Artifact artifact = artifact_head(scan.str(), ArtifactFormat::kBundle);
@@ -178,13 +189,7 @@ Task<Result<std::optional<Artifact>>> Passports::artifact(ScanId scan, ArtifactF
   if (format == ArtifactFormat::kBundle) co_return co_await bundle(scan);
   const auto work = [scan, format](store::Connection& connection) -> Result<Found> {
     connection.as_system();  // as for all of these, the caller has checked whose scan it is
-    CARNET_TRY(row, store::passports::find_file(connection, scan, name_of(format)));
-    if (!row) return Found{};
-    CARNET_TRY(bytes, unpack_file(*row));
-    Artifact artifact = artifact_head(scan.str(), format);
-    artifact.bytes = std::move(bytes);
-    artifact.sha256 = row->sha256;
-    return Found(std::move(artifact));
+    return read_artifact(connection, scan, format);
   };
   co_return co_await db_.read<Found>(work);
 }
@@ -252,15 +257,22 @@ Task<Result<std::string>> Passports::log_proof(const store::PassportRow& row) {
 
 Task<Result<Passports::SignedReport>> Passports::signed_report(ScanId scan) {
   CARNET_CO_TRY(row, co_await find(scan));
-  CARNET_CO_TRY(report, co_await artifact(scan, ArtifactFormat::kJson));
-  if (!report) co_return make_internal("passport without its report");
-  SignedReport out;
-  out.proof = evidence::compact_proof(report->sha256, row.envelope);
-  out.artifact = std::move(*report);
-  out.artifact.bytes = evidence::with_signature_block(out.artifact.bytes, row.envelope);
-  out.artifact.sha256 = crypto::sha256_hex(out.artifact.bytes);
-  out.artifact.filename = fmt::format("carnet-report-{}-signed.json", scan.str());
-  co_return out;
+  const auto work = [scan, envelope = std::move(row.envelope)](
+                        store::Connection& connection) -> Result<SignedReport> {
+    connection.as_system();
+    constexpr std::size_t kRoomForName = 256;
+    CARNET_TRY(report, read_artifact(connection, scan, ArtifactFormat::kJson,
+                                     envelope.size() + kRoomForName));
+    if (!report) return make_internal("passport without its report");
+    SignedReport out;
+    out.proof = evidence::compact_proof(report->sha256, envelope);
+    out.artifact = std::move(*report);
+    out.artifact.bytes = evidence::with_signature_block(std::move(out.artifact.bytes), envelope);
+    out.artifact.sha256 = crypto::sha256_hex(out.artifact.bytes);
+    out.artifact.filename = fmt::format("carnet-report-{}-signed.json", scan.str());
+    return out;
+  };
+  co_return co_await db_.read<SignedReport>(work);
 }
 
 }  // namespace carnet::service

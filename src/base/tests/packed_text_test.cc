@@ -17,11 +17,18 @@ std::string packed(std::string_view text, std::size_t piece) {
   return packer.finish();
 }
 
+Result<std::string> in_pieces(std::string_view stored) {
+  std::string out;
+  CARNET_TRY_VOID(unpack_text_to(stored, [&out](std::string_view piece) { out += piece; }));
+  return out;
+}
+
 TEST(PackedText, ShortTextsStayAsTheyAre) {
   EXPECT_EQ(packed("", 1), "");
   EXPECT_EQ(packed("{\"a\":1}", 2), "{\"a\":1}");
   EXPECT_EQ(*unpack_text("{\"a\":1}"), "{\"a\":1}");
   EXPECT_EQ(*unpack_text(""), "");
+  EXPECT_EQ(*in_pieces("{\"a\":1}"), "{\"a\":1}");
 }
 
 TEST(PackedText, LongOnesShrinkAndComeBackWhateverThePieces) {
@@ -35,6 +42,7 @@ TEST(PackedText, LongOnesShrinkAndComeBackWhateverThePieces) {
     const auto back = unpack_text(small);
     ASSERT_TRUE(back);
     EXPECT_EQ(*back, text);
+    EXPECT_EQ(*in_pieces(small), text);
   }
 }
 
@@ -49,6 +57,7 @@ TEST(PackedText, WhatIsDamagedIsRefused) {
     const auto got = unpack_text(bad);
     ASSERT_FALSE(got) << bad.substr(0, 40);
     EXPECT_EQ(got.error().code, ErrorCode::kInternal);
+    EXPECT_FALSE(in_pieces(bad)) << bad.substr(0, 40);
   }
 }
 

@@ -253,6 +253,46 @@ TEST(Bundle, Bombs) {
             ErrorCode::kPayloadTooLarge);
 }
 
+// A source that gives `text` and says that it has `size` bytes.
+BundleEntry from_source(std::string name, const std::string& text, std::size_t size) {
+  const auto open = [text]() -> BundleReader {
+    const auto rest = std::make_shared<std::string>(text);
+    return [rest](char* to, std::size_t room) -> Result<std::size_t> {
+      const std::size_t taken = rest->copy(to, room);
+      rest->erase(0, taken);
+      return taken;
+    };
+  };
+  BundleEntry entry;
+  entry.name = std::move(name);
+  entry.source = BundleSource{.size = size, .sha256 = crypto::sha256_hex(text), .open = open};
+  return entry;
+}
+
+TEST(Bundle, FromASourceIsTheSameAsFromBytes) {
+  std::string text;
+  for (int i = 0; text.size() < 300'000; ++i) text += "line " + std::to_string(i * 7919) + "\n";
+  const auto whole = write_bundle({{"a.txt", text}, {"b.pdf", text}, {"c.txt", ""}});
+  ASSERT_TRUE(whole);
+  const auto read_on =
+      write_bundle({from_source("a.txt", text, text.size()),
+                    from_source("b.pdf", text, text.size()), from_source("c.txt", "", 0)});
+  ASSERT_TRUE(read_on) << read_on.error().internal;
+  EXPECT_EQ(*read_on, *whole);
+}
+
+TEST(Bundle, ASourceThatFailsOrLiesFailsTheBundle) {
+  EXPECT_FALSE(write_bundle({from_source("a.txt", "hello", 4)}));
+  EXPECT_FALSE(write_bundle({from_source("a.txt", "hello", 6)}));
+  BundleEntry entry = from_source("a.txt", "hello", 5);
+  entry.source->open = []() -> BundleReader {
+    return [](char*, std::size_t) -> Result<std::size_t> { return make_internal("no more of it"); };
+  };
+  const auto failed = write_bundle({entry});
+  ASSERT_FALSE(failed);
+  EXPECT_EQ(failed.error().internal, "no more of it");
+}
+
 TEST(Bundle, EveryByteThatIsChangedOrCutIsNoticed) {
   const auto written = write_bundle({{"a.txt", "hello"}, {"b.txt", std::string(300, 'b')}});
   ASSERT_TRUE(written);
