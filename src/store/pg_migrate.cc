@@ -27,6 +27,8 @@ constexpr Migration kMigrations[] = {
     {.version = 3, .sql = postgresql::embedded::file_0003_passports_sql},
     {.version = 4, .sql = postgresql::embedded::file_0004_sharing_sql},
     {.version = 5, .sql = postgresql::embedded::file_0005_uploads_sql},
+    {.version = 6, .sql = postgresql::embedded::file_0006_remediation_and_drift_sql},
+    {.version = 7, .sql = postgresql::embedded::file_0007_passcode_tries_sql},
 };
 constexpr int kLatest = std::rbegin(kMigrations)->version;
 

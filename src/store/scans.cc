@@ -118,6 +118,22 @@ Result<std::optional<ScanRow>> latest_finished(Connection& db, const TenantId& t
                    {tenant.str()}, read_scan);
 }
 
+Result<std::optional<ScanRow>> finished_before(Connection& db, const TenantId& tenant,
+                                               const ScanRow& of) {
+  db.as_tenant(tenant.str());
+  CARNET_TRY(same, query_one(db,
+                             "SELECT " CARNET_SCAN_COLUMNS
+                             " FROM scans WHERE tenant_id = $1 AND target = $2 AND status = "
+                             "'success' AND sample = $3 AND id < $4 ORDER BY id DESC LIMIT 1",
+                             {tenant.str(), of.target, flag(of.sample), of.id.str()}, read_scan));
+  if (same) return same;
+  return query_one(db,
+                   "SELECT " CARNET_SCAN_COLUMNS
+                   " FROM scans WHERE tenant_id = $1 AND status = 'success' AND sample = $2 AND "
+                   "id < $3 ORDER BY id DESC LIMIT 1",
+                   {tenant.str(), flag(of.sample), of.id.str()}, read_scan);
+}
+
 Result<bool> erase(Connection& db, const TenantId& tenant, const ScanId& id) {
   db.as_tenant(tenant.str());
   return execute_any(db, "DELETE FROM scans WHERE id = $1 AND tenant_id = $2",
