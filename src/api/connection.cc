@@ -229,9 +229,10 @@ Task<bool> Connection::send_continue() {
   return write_all(kContinue, {});
 }
 
-void Connection::allow_body_time(std::size_t received) {
-  const std::chrono::milliseconds earned(received * 1000 / state_.options.body_rate_min);
-  deadline_ = body_start_ + state_.options.body_timeout + earned + state_.options.sweep_interval;
+void Connection::earn_time(std::size_t bytes, std::size_t rate_min,
+                           std::chrono::milliseconds timeout) {
+  const std::chrono::milliseconds earned(bytes * 1000 / rate_min);
+  deadline_ = std::min(deadline_ + earned, core_->now + timeout + state_.options.sweep_interval);
 }
 
 Task<Connection::Outcome> Connection::read_body() {
@@ -240,12 +241,10 @@ Task<Connection::Outcome> Connection::read_body() {
     co_return refuse(ErrorCode::kPayloadTooLarge,
                      fmt::format("The body may have at most {} bytes here.", limit));
   enter(Phase::kBody, state_.options.body_timeout);
-  body_start_ = core_->now;
   if (framing_.expects_continue && begin_ == end_) {
     const bool sent = co_await send_continue();
     if (!sent) co_return Outcome::kClosed;
     enter(Phase::kBody, state_.options.body_timeout);
-    body_start_ = core_->now;
   }
   if (framing_.chunked) {
     const Outcome outcome = co_await read_chunked_body(limit);
@@ -272,7 +271,7 @@ Task<Connection::Outcome> Connection::read_sized_body() {
       if (!timed_out_ || wants_close_) co_return Outcome::kClosed;
       co_return refuse(ErrorCode::kRequestTimeout, "The request's body did not arrive in time.");
     }
-    allow_body_time(body_.size());
+    earn_time(got, state_.options.body_rate_min, state_.options.body_timeout);
   }
   request_.body = body_;
   co_return Outcome::kOk;
@@ -282,7 +281,6 @@ Task<Connection::Outcome> Connection::read_chunked_body(std::size_t limit) {
   ChunkedReader reader(limit);
   std::string scratch;  // buffer_ holds the head that request_ points into
   std::string_view bytes(buffer_.get() + begin_, end_ - begin_);
-  std::size_t received = bytes.size();
   if (!grow_body_memory(bytes.size() + kReadChunk))
     co_return refuse(ErrorCode::kUnavailable, "The server is reading too much at once.");
   while (true) {
@@ -304,8 +302,7 @@ Task<Connection::Outcome> Connection::read_chunked_body(std::size_t limit) {
       if (!timed_out_ || wants_close_) co_return Outcome::kClosed;
       co_return refuse(ErrorCode::kRequestTimeout, "The request's body did not arrive in time.");
     }
-    received += got;
-    allow_body_time(received);
+    earn_time(got, state_.options.body_rate_min, state_.options.body_timeout);
     if (!grow_body_memory(got))
       co_return refuse(ErrorCode::kUnavailable, "The server is reading too much at once.");
     bytes = std::string_view(scratch).substr(0, got);
@@ -356,16 +353,17 @@ Connection::Written Connection::write_now(Pieces& pieces) {
 Task<bool> Connection::write_all(std::string_view first, std::string_view second) {
   Pieces pieces{.first = first, .second = second};
   const Server::Options& options = state_.options;
-  const SteadyTime start = core_->now;
+  std::size_t left = 0;  // at the last wait; 0: there was none
   while (true) {
     const Written written = write_now(pieces);
     if (written != Written::kRest) co_return written == Written::kAll;
-    enter(Phase::kWriting, options.write_timeout);
-    const std::size_t sent =
-        first.size() + second.size() - pieces.first.size() - pieces.second.size();
-    const std::chrono::milliseconds earned(sent * 1000 / options.write_rate_min);
-    deadline_ =
-        std::min(deadline_, start + options.write_timeout + earned + options.sweep_interval);
+    const std::size_t now_left = pieces.first.size() + pieces.second.size();
+    if (left == 0) {
+      enter(Phase::kWriting, options.write_timeout);
+    } else {
+      earn_time(left - now_left, options.write_rate_min, options.write_timeout);
+    }
+    left = now_left;
     const TlsStream::Step wanted = tls_ ? tls_wants_ : TlsStream::Step::kWantWrite;
     const bool ready = co_await wait_for(wanted);
     if (!ready) co_return false;

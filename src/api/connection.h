@@ -126,8 +126,9 @@ class Connection {
   [[nodiscard]] Task<std::size_t> read_some(char* into, std::size_t size);
   [[nodiscard]] Task<std::size_t> read_tls(char* into, std::size_t size);
   [[nodiscard]] Task<bool> wait_for(TlsStream::Step step);
-  // A body may take its time, and a second more for every so many bytes that have come.
-  void allow_body_time(std::size_t received);
+  // Puts the deadline off by what these bytes take at the slowest rate; never further away than a
+  // whole timeout from now, so that a quick start does not pay for a standstill.
+  void earn_time(std::size_t bytes, std::size_t rate_min, std::chrono::milliseconds timeout);
   Outcome refuse(ErrorCode code, std::string detail);
   Outcome refuse(Error error);
   [[nodiscard]] bool grow_body_memory(std::size_t bytes);
@@ -148,7 +149,6 @@ class Connection {
   Connection* previous_ = nullptr;
   Phase phase_ = Phase::kIdle;
   SteadyTime deadline_ = SteadyTime::max();
-  SteadyTime body_start_{};
   bool timed_out_ = false;
   bool wants_close_ = false;
 
