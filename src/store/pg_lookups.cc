@@ -46,17 +46,16 @@ PgLookups::~PgLookups() { drain(); }
 
 void PgLookups::submit(Lookup lookup) {
   std::unique_lock lock(mutex_);
-  if (closed_ || queue_.size() >= queue_max_) {
-    if (!closed_) ++refused_;
-    Error error = closed_ ? shutting_down() : queue_full();
-    lock.unlock();
-    return lookup.done(tl::unexpected(std::move(error)));
+  if (!closed_ && queue_.size() < queue_max_) {
+    if (queue_.empty()) waker_.wake();
+    queue_.push_back(std::move(lookup));
+    ++accepted_;
+    return;
   }
-  const bool first = queue_.empty();
-  queue_.push_back(std::move(lookup));
-  ++accepted_;
+  if (!closed_) ++refused_;
+  Error error = closed_ ? shutting_down() : queue_full();
   lock.unlock();
-  if (first) waker_.wake();
+  lookup.done(tl::unexpected(std::move(error)));
 }
 
 MetricText::Queue PgLookups::state() {
