@@ -180,6 +180,22 @@ TEST_F(ProtocolTest, OldClientsAndAbsoluteTargets) {
   EXPECT_EQ(absolute.read()->status, 200);
 }
 
+TEST(StrictTransportTest, WhereLinksAreHttps) {
+  const auto said = [](const std::string& public_url, const HttpHeaders& headers) {
+    StackOptions options;
+    options.api.public_url = public_url;
+    options.server.trusted_proxies = {*net::Cidr::parse("127.0.0.0/8")};
+    Stack stack(options);
+    return stack.ask("GET", "/health", headers).header("Strict-Transport-Security");
+  };
+  EXPECT_EQ(said("http://carnet.example.org", {}), "");
+  EXPECT_EQ(said("https://carnet.example.org", {}), "max-age=31536000");
+  EXPECT_EQ(said("http://carnet.example.org", {{"X-Forwarded-Proto", "https"}}),
+            "max-age=31536000");
+  // Other services of a developer's machine are not asked by https because of us.
+  EXPECT_EQ(said("https://localhost:8443", {}), "");
+}
+
 TEST_F(ProtocolTest, TooSlowIs408AndIdleIsClosed) {
   HttpClient head = stack.connect();
   head.send("GET /health HTTP/1.1\r\nHo");

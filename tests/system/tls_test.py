@@ -195,7 +195,8 @@ class Tls(unittest.TestCase):
         hybrid, groups, tls = self.scan_itself()
         self.assertTrue(hybrid)
         self.assertEqual(groups["X25519MLKEM768"], "preferred", groups)
-        self.assertTrue(tls["handshakeProof"]["proven"], tls)
+        proof = tls["handshakeProof"]
+        self.assertEqual((proof["proven"], proof["group"]), (True, "X25519MLKEM768"), proof)
 
     def test_reload(self):
         crt, key = f"{self.folder}/live.crt", f"{self.folder}/live.key"
