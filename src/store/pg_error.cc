@@ -31,6 +31,10 @@ bool is_unreachable(std::string_view sqlstate) {
          || sqlstate == "XX001" || sqlstate == "XX002";     // damaged
 }
 
+// 0A000: a cached plan whose columns another release's migration has changed. 26000: a prepared
+// statement that is gone.
+bool is_stale_plan(std::string_view sqlstate) { return sqlstate == "0A000" || sqlstate == "26000"; }
+
 }  // namespace
 
 Error pg_error(std::string_view sqlstate, std::string_view message, std::string_view sql) {
@@ -62,15 +66,13 @@ Error pg_lost(std::string_view why) {
 }
 
 bool is_worth_a_retry(std::string_view sqlstate) {
-  return sqlstate == "40001" || sqlstate == "40P01";
+  return sqlstate == "40001" || sqlstate == "40P01" || is_stale_plan(sqlstate);
 }
 
 bool ends_the_session(std::string_view sqlstate) {
-  // 0A000: a cached plan whose columns another release's migration has changed. 26000: a prepared
-  // statement that is gone. 25006: a server that has become a standby, and the URL may name others.
-  return sqlstate == "0A000" || sqlstate == "26000" || sqlstate == "25006" ||
-         sqlstate.starts_with("57P") || sqlstate.starts_with("08") || sqlstate == "25P03" ||
-         sqlstate == "25P04";
+  // 25006: a server that has become a standby, and the URL may name others.
+  return is_stale_plan(sqlstate) || sqlstate == "25006" || sqlstate.starts_with("57P") ||
+         sqlstate.starts_with("08") || sqlstate == "25P03" || sqlstate == "25P04";
 }
 
 }  // namespace carnet::store

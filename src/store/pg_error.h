@@ -20,7 +20,8 @@ namespace carnet::store {
 [[nodiscard]] Error pg_error(const pg_result* result, std::string_view sql);
 // The connection is gone, or the server did not answer in time.
 [[nodiscard]] Error pg_lost(std::string_view why);
-// Undone for the sake of another transaction: the same again may succeed.
+// Undone for the sake of another transaction, or by a session that has grown stale: the same again
+// may succeed.
 [[nodiscard]] bool is_worth_a_retry(std::string_view sqlstate);
 // The session itself cannot go on: connected anew, it can.
 [[nodiscard]] bool ends_the_session(std::string_view sqlstate);

@@ -332,6 +332,27 @@ TEST_F(Postgres, ADatabaseThatIsAwayIsUnavailableAtOnceAndComesBackByItself) {
   EXPECT_EQ(*count(), 2);
 }
 
+// Another instance of a newer release migrates while this one runs.
+TEST_F(Postgres, ColumnsThatAppearMeanwhileAreNoError) {
+  const auto all = [](Connection& c) -> Result<void> {
+    CARNET_TRY_VOID(c.run("SELECT * FROM things"));
+    return {};
+  };
+  const auto find_all = [&] {
+    PointQuery<std::int64_t> query = thing(1);
+    query.sql = "SELECT * FROM things WHERE id = CAST($1 AS BIGINT)";
+    return wait(db_->find(std::move(query)));
+  };
+  ASSERT_TRUE(write([](Connection& c) { return insert(c, 1); }));
+  for (const char* column : {"one", "two"}) {
+    for (int i = 0; i < 20; ++i) ASSERT_TRUE(write(all));  // on every session
+    ASSERT_TRUE(find_all());
+    beside("ALTER TABLE things ADD COLUMN " + std::string(column) + " TEXT");
+  }
+  for (int i = 0; i < 20; ++i) EXPECT_TRUE(write(all));
+  EXPECT_EQ(**find_all(), 1);
+}
+
 class Heard {
  public:
   Database::OnNotification callback() {
