@@ -111,6 +111,14 @@ class Metrics(unittest.TestCase):
             self.assertEqual((checked.returncode, checked.stdout + checked.stderr), (0, ""))
         rules = subprocess.run([promtool, "check", "rules", SOURCE / "packaging/prometheus/carnet.rules.yml"], capture_output=True, text=True)
         self.assertEqual(rules.returncode, 0, rules.stdout + rules.stderr)
+        # The dashboard's expressions, as if they were rules.
+        board = json.loads((SOURCE / "packaging/grafana/carnet.json").read_text())
+        expressions = [target["expr"].replace("$__rate_interval", "5m") for panel in board["panels"] for target in panel.get("targets", ())]
+        path = self.folder / "dashboard.yml"
+        path.write_text(yaml.safe_dump({"groups": [{"name": "dashboard", "rules": [
+            {"record": f"panel:{i}", "expr": expression} for i, expression in enumerate(expressions)]}]}))
+        checked = subprocess.run([promtool, "check", "rules", path], capture_output=True, text=True)
+        self.assertEqual(checked.returncode, 0, checked.stdout + checked.stderr)
 
     def test_numbers_move_with_what_happens(self):
         def moved(name, **labels):
