@@ -18,6 +18,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     CARNET_CHECK(once->sha256 == again->sha256 && once->key_algorithm == again->key_algorithm);
     CARNET_CHECK(!once->key_algorithm.empty() && !once->signature_algorithm.empty());
     CARNET_CHECK(once->key_bits >= 0 && once->sans.size() <= 500);
+    CARNET_CHECK(!carnet::inventory::public_key_info_of(bytes).empty());
     for (const std::string& text : {once->subject, once->issuer}) {
       CARNET_CHECK(carnet::is_valid_utf8(text) && text.size() <= 1024);
     }

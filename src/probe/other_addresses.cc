@@ -133,6 +133,7 @@ std::vector<std::string> thumbprints_of(const inventory::JwksObservation& jwks) 
   return out;
 }
 
+// An upgrade that was not had leaves only the rows: its findings are about the upgrade.
 void add_finding(Endpoint& endpoint, inventory::Finding finding) {
   if (endpoint.tls) {
     endpoint.tls->findings.push_back(std::move(finding));
@@ -140,8 +141,6 @@ void add_finding(Endpoint& endpoint, inventory::Finding finding) {
     endpoint.ssh->findings.push_back(std::move(finding));
   } else if (endpoint.jwks) {
     endpoint.jwks->findings.push_back(std::move(finding));
-  } else if (endpoint.starttls) {
-    endpoint.starttls->findings.push_back(std::move(finding));
   }
 }
 

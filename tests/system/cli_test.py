@@ -150,6 +150,44 @@ class Cli(unittest.TestCase):
             self.says(run("scan", "--from", str(targets)), 0, target)
             self.says(run("scan", target, "-o", f"{self.folder}/no/such/folder"), 2, "cannot write")
 
+    def test_authorities_are_those_of_the_file_and_the_folder(self):
+        with TlsServer(self.folder) as peer:
+            certificate, empty, hashed = (pathlib.Path(self.folder, name) for name in ("tls.crt", "empty", "hashed"))
+            empty.mkdir()
+            hashed.mkdir()
+            name = subprocess.run(["openssl", "x509", "-in", certificate, "-noout", "-hash"], capture_output=True, text=True, check=True)
+
+            def codes(file, folder):
+                done = run("scan", f"localhost:{peer.port}", "--format", "json", "-q", "--profile", "quick", "--allow-targets", "127.0.0.0/8,::1",
+                           env={"SSL_CERT_FILE": str(file), "SSL_CERT_DIR": str(folder)})
+                self.says(done, 0)
+                return {finding["code"] for finding in json.loads(done.stdout)["endpoints"][0]["tls"]["findings"]}
+
+            self.assertIn("certificate_self_signed", codes(empty / "none", empty))
+            self.assertNotIn("certificate_self_signed", codes(certificate, empty))
+            shutil.copy(certificate, hashed / f"{name.stdout.strip()}.0")
+            self.assertNotIn("certificate_self_signed", codes(empty / "none", hashed))
+
+    def test_plan(self):
+        keys = init(CARNET, self.data)
+        with Service(CARNET, self.data, "--rate-limit", "100000") as service:
+            scan = call("POST", service.url + "/pqc/scan", keys["operator"], {"scenarioId": "bank-tls-inventory", "useFixture": True}).json()["scanId"]
+            def ended():
+                return call("GET", f"{service.url}/pqc/scan/{scan}", keys["operator"]).json()["status"] != "running"
+            wait_until(ended, 30, "the scan")
+            env = {"CARNET_URL": service.url, "CARNET_API_KEY": keys["operator"]}
+            self.says(run("plan", scan, "--url", service.url), 2, "--key-file", "CARNET_API_KEY")
+            self.says(run("plan", "scan/../x", env=env), 2, "SCAN_ID")
+            self.says(run("plan", scan, env=env), 1, "capacityDaysPerWeek")
+            self.says(run("plan", scan, "--capacity", "3", env=env), 0, "WEEK", "EXPOSURE LEFT", "finished by", "optim")
+            plan = json.loads(run("plan", scan, "--capacity", "3", "--json", env=env).stdout)
+            first, second = [item["remediationId"] for item in plan["items"][:2]]
+            file = pathlib.Path(self.folder) / "constraints.json"
+            file.write_text(json.dumps({"dependencies": [{"before": first, "after": second}, {"before": second, "after": first}]}))
+            self.says(run("plan", scan, "--capacity", "3", "--constraints", str(file), env=env), 1, "dependencies.0", "circle")
+            file.write_text("[]")
+            self.says(run("plan", scan, "--capacity", "3", "--constraints", str(file), env=env), 2, "one JSON object")
+
     def test_share(self):
         keys = init(CARNET, self.data)
         with Service(CARNET, self.data, "--rate-limit", "100000") as service:

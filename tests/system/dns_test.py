@@ -55,6 +55,35 @@ class Trap:
         self.socket.close()
 
 
+class OtherServer:
+    """`openssl s_server` with a TlsServer's key on the same port of another address; entering gives whether it could be had."""
+
+    def __init__(self, folder, host, port, *flags):
+        at = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        self.at = (host, port)
+        self.child = subprocess.Popen(
+            ["openssl", "s_server", "-accept", at, "-key", f"{folder}/tls.key", "-cert", f"{folder}/tls.crt", "-quiet", "-www", *flags],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def __enter__(self):
+        try:
+            return wait_until(lambda: self.child.poll() is not None or self._answers(), 10, "openssl s_server") and self.child.poll() is None
+        except BaseException:
+            self.__exit__()
+            raise
+
+    def _answers(self):
+        try:
+            socket.create_connection(self.at, 1).close()
+            return True
+        except OSError:
+            return False
+
+    def __exit__(self, *_):
+        self.child.kill()
+        self.child.wait()
+
+
 class Dns(unittest.TestCase):
     def setUp(self):
         folder = tempfile.TemporaryDirectory(prefix="carnet-dns-")
@@ -71,6 +100,37 @@ class Dns(unittest.TestCase):
             self.assertEqual(endpoint["tls"]["serverName"], "shop.example")
             done = scan(f"shop.example:{tls.port}", "--allow-targets", "127.0.0.1/32", env={"CARNET_DNS_SERVER": dns.at})
             self.assertEqual(done.returncode, 0, done.stderr)
+
+    def test_a_name_of_several_addresses_is_compared_and_its_aliases_told(self):
+        with TlsServer(self.folder, "-groups", "X25519:P-256") as first, \
+                OtherServer(self.folder, "127.0.0.2", first.port, "-groups", "P-256", "-no_tls1_3"), \
+                OtherServer(self.folder, "::1", first.port, "-groups", "X25519:P-256") as v6:
+            def answer(name, kind):
+                if name == "both.example":
+                    return [address(name, "127.0.0.1"), address(name, "::1")]
+                return [alias(name, "edge.example"), alias("edge.example", "pop7.edge.example"),
+                        *(address("pop7.edge.example", f"127.0.0.{i}") for i in (3, 2, 1))]
+            with NameServer(answer) as dns:
+                common = ("--dns-server", dns.at, "--allow-targets", "127.0.0.0/8,::1", "--kinds", "tls")
+                deep = scan(f"shop.example:{first.port}", "--profile", "deep", *common).endpoints[0]
+                self.assertEqual(deep["aliases"], ["edge.example", "pop7.edge.example"])
+                self.assertEqual(deep["address"], "127.0.0.1")
+                two, three = deep["otherAddresses"]
+                self.assertEqual((two["address"], two["state"]), ("127.0.0.2", "differs"))
+                self.assertIn("no TLS 1.3", two["detail"])
+                self.assertEqual(three, {"address": "127.0.0.3", "state": "unreachable", "detail": "connection refused"})
+                codes = {f["code"]: f["detail"] for f in deep["tls"]["findings"]}
+                self.assertIn("127.0.0.2 (no TLS 1.3", codes["addresses_differ"])
+                self.assertIn("127.0.0.3 (connection refused)", codes["address_unreachable"])
+                # The standard profile looks at one address of each family and names the rest.
+                standard = scan(f"shop.example:{first.port}", *common).endpoints[0]
+                self.assertEqual({(o["address"], o["state"]) for o in standard["otherAddresses"]},
+                                 {("127.0.0.2", "not-looked-at"), ("127.0.0.3", "not-looked-at")})
+                if v6:
+                    both = scan(f"both.example:{first.port}", *common).endpoints[0]
+                    self.assertEqual({both["address"], both["otherAddresses"][0]["address"]}, {"127.0.0.1", "::1"})
+                    self.assertEqual(both["otherAddresses"][0]["state"], "same")
+                    self.assertNotIn("aliases", both)
 
     def test_an_international_name_is_dialled_in_ascii_and_shown_both_ways(self):
         with TlsServer(self.folder) as tls, NameServer(lambda name, kind: [address(name, "127.0.0.1")]) as dns:

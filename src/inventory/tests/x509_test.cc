@@ -9,6 +9,8 @@
 #include <sstream>
 
 #include "base/encoding.h"
+#include "crypto/hash.h"
+#include "inventory/spki.h"
 
 namespace carnet::inventory {
 namespace {
@@ -101,6 +103,17 @@ TEST(X509, HostNames) {
   for (const char* other : {"www.example.org", "example.net", "a.b.example.net", "192.0.2.2", ""}) {
     EXPECT_FALSE(certificate_matches_host(der, other)) << other;
   }
+}
+
+TEST(X509, TheKeyIsCutOutAsItStands) {
+  for (const char* name : {"rsa3072.der", "p384.der", "ed25519.der", "rsapss.der", "mldsa65.der"}) {
+    const Bytes der = load(name);
+    const auto key = public_key_info_of(der);
+    EXPECT_TRUE(read_spki(key)) << name;
+    EXPECT_EQ(crypto::sha256_hex(as_text(key)), parse_certificate(der)->spki_sha256) << name;
+    EXPECT_TRUE(public_key_info_of(std::span(der).first(der.size() - 1)).empty()) << name;
+  }
+  EXPECT_TRUE(public_key_info_of({}).empty());
 }
 
 TEST(X509, WhatIsNoCertificateIsRefused) {

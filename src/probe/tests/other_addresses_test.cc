@@ -33,6 +33,7 @@ std::vector<net::IpAddress> addresses(std::initializer_list<const char*> texts) 
 
 std::vector<std::string> texts(const std::vector<net::IpAddress>& list) {
   std::vector<std::string> out;
+  out.reserve(list.size());
   for (const auto& address : list) out.push_back(address.to_string());
   return out;
 }
