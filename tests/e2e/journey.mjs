@@ -228,6 +228,11 @@ function doorTests(browser, { server, call, share, data }) {
   }]];
 }
 
+async function handIn(page, bytes) {
+  await page.getByLabel("Passport, report or bundle").setInputFiles({ name: "bundle.zip", mimeType: "application/zip", buffer: bytes });
+  await Promise.all([page.waitForNavigation(), page.getByRole("button", { name: "Verify" }).click()]);
+}
+
 function problemTests(browser, { server, call, share, link }) {
   const html = (address) => fetch(address, { headers: { accept: "text/html" } }).then((response) => response.text());
   return [["a link that never was: friendly, and always the same bytes", async () => {
@@ -274,6 +279,25 @@ function problemTests(browser, { server, call, share, link }) {
       await accessible(page);
       await validHtml(await response.text());
     })],
+  ...Object.entries(VIEWS).map(([kind, view]) => [`/verify, ${kind}: a bundle handed in, and one that was altered`, () =>
+    visit(browser, `${server.base}/verify`, view, async (page, response) => {
+      await fitsWidth(page);
+      await accessible(page);
+      await validHtml(await response.text());
+      const bundle = Buffer.from(await (await fetch(`${link.page}/report?format=bundle`)).arrayBuffer());
+      await handIn(page, bundle);
+      same(await page.locator("h1").innerText(), "A genuine sample", "verdict");
+      check(await page.locator(".verified .safe").count() >= 8, "a line for each check");
+      check((await page.locator(".claims").innerText()).includes("of 100"), "what the passport says");
+      await fitsWidth(page);
+      await accessible(page);
+      bundle[bundle.length >> 1] ^= 1;
+      await handIn(page, bundle);
+      check(["Not genuine", "This cannot be read"].includes(await page.locator("h1").innerText()), "verdict on the altered one");
+      same(await page.locator(".claims").count(), 0, "what nobody signed is not repeated");
+      await fitsWidth(page);
+      await accessible(page);
+    })]),
   ["the visitors' secrets are in no log line", () => check(!server.log().includes(link.token), "token in the log")]];
 }
 
