@@ -36,9 +36,9 @@
 <dt>Counts until</dt><dd><time datetime="{{NOT_AFTER_ISO}}">{{NOT_AFTER}}</time></dd>
 </dl>
 {{/PASSPORT}}
-<h2>Another one</h2>
+<h2 class="noprint">Another one</h2>
 {{/RESULT}}
-<form class="advice door" method="post" action="/verify" enctype="multipart/form-data">
+<form class="advice door noprint" method="post" action="/verify" enctype="multipart/form-data">
 <p><label for="document">Passport, report or bundle</label>
 <input id="document" name="document" type="file" accept=".json,.zip,.pdf,.csv,.sarif"></p>
 <p><label for="passport">Its passport, for a file that carries none (a PDF or a table)</label>

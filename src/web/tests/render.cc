@@ -67,8 +67,10 @@ bool write_verifications(const web::Pages& pages, const std::filesystem::path& d
                   {"log-inclusion", CheckState::kSkipped, "No log was at hand."}};
   found.passport = carnet::evidence::PassportFacts{.scan_id = "scan_01jd0000000000000000000000",
                                                    .targets = {"example.org:443", "example.net"}};
+  found.keyids = {"ed25519", "ml-dsa-65"};
   found.passport->tenant_name = "Example Bank";
-  found.passport->issuer_url = "https://carnet.example";
+  found.passport->issuer_url = "https://carnet.example/\"><script>alert(1)</script>";
+  found.passport->issuer_url += std::string(200, 'W');
   found.passport->score = 41.5;
   found.passport->band = "At risk";
   found.passport->issued_at = fixture::at(fixture::kNow);
@@ -77,9 +79,9 @@ bool write_verifications(const web::Pages& pages, const std::filesystem::path& d
       !write(dir / "verify-genuine.html", pages.verify(&found)))
     return false;
   found.verdict = Verdict::kForged;
+  found.keyids.pop_back();
   found.summary = "Not genuine: a signature does not hold.";
   found.checks[2] = {"signature-ml-dsa-65", CheckState::kFailed, "The signature does not hold."};
-  found.passport->tenant_name = "\"><script>alert(1)</script>" + std::string(200, 'W');
   if (!write(dir / "verify-forged.html", pages.verify(&found))) return false;
   const carnet::evidence::Verification unreadable{.summary = "This is no document of Carnet's."};
   return write(dir / "verify-unreadable.html", pages.verify(&unreadable));
