@@ -15,8 +15,8 @@ namespace carnet::store {
 // pass row-level security by.
 [[nodiscard]] Result<int> check_serving_role(const std::string& url);
 
-// Migrating to a version that is not the newest: for filling a database from an older dump before it
-// is brought up to date. kUnavailable for a version that this program does not know.
+// Migrating to a version that is not the newest: for filling a database from an older dump before
+// it is brought up to date. kUnavailable for a version that this program does not know.
 [[nodiscard]] Result<MigrationStatus> migrate_postgres_to(const std::string& url, int version);
 
 }  // namespace carnet::store

@@ -42,8 +42,8 @@ Result<std::vector<ScanRow>> list(Connection& db, const TenantId& tenant, const 
 Result<int> count(Connection& db, const TenantId& tenant);
 // The newest by creation that ended as success; sample scans left out.
 Result<std::optional<ScanRow>> latest_finished(Connection& db, const TenantId& tenant);
-// The newest before `of` that ended as success, samples with samples: of the same targets if there is
-// one, else of any.
+// The newest before `of` that ended as success, samples with samples: of the same targets if there
+// is one, else of any.
 Result<std::optional<ScanRow>> finished_before(Connection& db, const TenantId& tenant,
                                                const ScanRow& of);
 Result<bool> erase(Connection& db, const TenantId& tenant, const ScanId& id);

@@ -442,8 +442,8 @@ int run(int argc, char** argv) {
       cli.add_subcommand("share", "share links of a running service: create, list, revoke, views");
   ShareOptions share_options;
   share_options.add_to(*share);
-  CLI::App* const plan =
-      cli.add_subcommand("plan", "a migration plan: which work in which week, by a running service");
+  CLI::App* const plan = cli.add_subcommand(
+      "plan", "a migration plan: which work in which week, by a running service");
   PlanOptions plan_options;
   plan_options.add_to(*plan);
   CLI::App* const backup =
