@@ -1,5 +1,6 @@
 #include "api/authentication.h"
 
+#include "base/encoding.h"
 #include "base/text.h"
 
 namespace carnet::api {
@@ -41,13 +42,14 @@ GivenKeys keys_in(const Request& request, std::string_view own_header) {
 // Wrong keys are counted per address and then answered 429. A right key passes all the same: behind
 // a proxy that is not declared every client has one address, and nobody must be able to lock the
 // others out. Guessing gains nothing by it: a key carries 190 bits.
-tl::unexpected<Error> wrong_key(Site& site, const Call& call, Error error) {
+Task<Result<void>> wrong_key(Site& site, const Call& call, Error error) {
   site.metrics.authentication_failed();
-  if (site.options.failed_auth_per_minute <= 0) return tl::unexpected(std::move(error));
-  const std::string name = "auth " + address_bucket(call.request.peer);
-  const Verdict verdict = site.limiter.take(name, Rate{site.options.failed_auth_per_minute});
-  if (verdict.allowed) return tl::unexpected(std::move(error));
-  return tl::unexpected(
+  if (site.options.failed_auth_per_minute <= 0) co_return tl::unexpected(std::move(error));
+  std::string name = "auth " + address_bucket(call.request.peer);
+  const Rate rate{site.options.failed_auth_per_minute};
+  CARNET_CO_TRY(verdict, co_await site.limits.take(std::move(name), rate));
+  if (verdict.allowed) co_return tl::unexpected(std::move(error));
+  co_return tl::unexpected(
       Error{.code = ErrorCode::kRateLimited,
             .public_detail = "There were too many wrong keys from this address; wait a moment.",
             .internal = {},
@@ -84,7 +86,7 @@ Task<Result<void>> authenticate_tenant(Site& site, Call& call) {
   if (!identity) {
     if (identity.error().code != ErrorCode::kUnauthenticated)
       co_return tl::unexpected(std::move(identity).error());
-    co_return wrong_key(site, call, std::move(identity).error());
+    co_return co_await wrong_key(site, call, std::move(identity).error());
   }
   call.actor = std::move(identity->actor);
   call.actor.request_id = call.request_id;
@@ -92,23 +94,23 @@ Task<Result<void>> authenticate_tenant(Site& site, Call& call) {
   co_return Result<void>{};
 }
 
-Result<void> authenticate_platform(Site& site, Call& call) {
+Task<Result<void>> authenticate_platform(Site& site, Call& call) {
   if (!site.platform_key.configured())
-    return make_error(ErrorCode::kAdminNotConfigured,
-                      "This server has no platform key (--admin-key-file).");
+    co_return make_error(ErrorCode::kAdminNotConfigured,
+                         "This server has no platform key (--admin-key-file).");
   const GivenKeys given = keys_in(call.request, "x-admin-key");
   if (given.keys.empty())
-    return make_error(ErrorCode::kUnauthenticated,
-                      "Send the platform's key as \"Authorization: Bearer KEY\".");
+    co_return make_error(ErrorCode::kUnauthenticated,
+                         "Send the platform's key as \"Authorization: Bearer KEY\".");
   for (const std::string& key : given.keys)
     if (key != given.keys.front())
-      return make_error(ErrorCode::kConflictingKeys,
-                        "The request carries two keys that differ; send one.");
+      co_return make_error(ErrorCode::kConflictingKeys,
+                           "The request carries two keys that differ; send one.");
   if (site.platform_key.check(given.keys.front()) != PlatformKey::Verdict::kRight)
-    return wrong_key(site, call,
-                     error_of(ErrorCode::kAdminKeyWrong, "This is not the platform's key."));
+    co_return co_await wrong_key(
+        site, call, error_of(ErrorCode::kAdminKeyWrong, "This is not the platform's key."));
   call.actor.platform = true;
-  return {};
+  co_return Result<void>{};
 }
 
 }  // namespace
@@ -123,7 +125,7 @@ bool is_loopback(const net::IpAddress& address) {
 std::string address_bucket(const net::IpAddress& address) {
   const std::size_t from = address.is_v4() ? 12 : 0;
   const std::size_t size = address.is_v4() ? 4 : 8;
-  return std::string(as_text(std::span(address.bytes).subspan(from, size)));
+  return to_hex(std::span(address.bytes).subspan(from, size));
 }
 
 Task<Result<void>> authenticate(Site& site, Call& call) {
@@ -136,13 +138,13 @@ Task<Result<void>> authenticate(Site& site, Call& call) {
     case Access::Kind::kTenant:
       co_return co_await authenticate_tenant(site, call);
     case Access::Kind::kPlatform:
-      co_return authenticate_platform(site, call);
+      co_return co_await authenticate_platform(site, call);
     case Access::Kind::kPlatformOrLoopback: {
       // A proxy on this machine also comes from loopback: what it forwards is not local.
       const GivenKeys given = keys_in(call.request, "x-admin-key");
       if (given.keys.empty() && is_loopback(call.request.peer) && !call.request.forwarded)
         co_return Result<void>{};
-      co_return authenticate_platform(site, call);
+      co_return co_await authenticate_platform(site, call);
     }
   }
   co_return make_error(ErrorCode::kUnauthenticated,

@@ -8,39 +8,8 @@
 namespace carnet::api {
 namespace {
 
-using std::chrono::minutes;
-
 constexpr std::string_view kCookie = "carnet_room";
 constexpr std::string_view kFormType = "application/x-www-form-urlencoded";
-constexpr std::array<TryLimiter::Window, 2> kTriesOfVisitor{{{5, minutes(1)}, {10, minutes(60)}}};
-constexpr std::array<TryLimiter::Window, 1> kTriesOfLink{{{60, minutes(60)}}};
-
-// The names that a try counts under: the visitor at this link, and the link.
-struct TryNames {
-  std::string visitor, link;
-};
-TryNames try_names(const Call& call, const service::OpenLink& link) {
-  const std::string& id = link.share.id.str();
-  return {.visitor = id + '\n' + address_bucket(call.request.peer), .link = id};
-}
-
-Result<void> charge_try(Site& site, const TryNames& names) {
-  Verdict verdict = site.tries.take(names.visitor, kTriesOfVisitor);
-  if (verdict.allowed) {
-    verdict = site.tries.take(names.link, kTriesOfLink);
-    if (verdict.allowed) return {};
-    site.tries.give_back(names.visitor);
-  }
-  return tl::unexpected(
-      Error{.code = ErrorCode::kRateLimited,
-            .public_detail = fmt::format("There were too many tries at this link's passcode; the "
-                                         "next one is taken in {} s.",
-                                         verdict.retry_after_s),
-            .internal = {},
-            .fields = {},
-            .retry_after_s = verdict.retry_after_s});
-}
-
 Result<std::optional<Secret>> passcode_of(const Call& call) {
   const std::string_view type = call.request.header("Content-Type");
   if (to_lower_ascii(trim_ascii(type.substr(0, type.find(';')))) == kFormType) {
@@ -90,7 +59,8 @@ std::optional<Response> form_again(const Site& site, const Call& call,
 
 service::Visitor visitor_of(const Call& call) {
   return {.address = call.request.peer.to_string(),
-          .user_agent = std::string(call.request.header("User-Agent"))};
+          .user_agent = std::string(call.request.header("User-Agent")),
+          .network = address_bucket(call.request.peer)};
 }
 
 web::OpenPage open_page_of(const Call& call, const service::OpenLink& link) {
@@ -123,16 +93,8 @@ Task<Answer> open_link(Site& site, Call& call) {
   const service::Visitor visitor = visitor_of(call);
   CARNET_CO_TRY(link, co_await site.deps.sharing.resolve(call.param(0), {}, &visitor));
   CARNET_CO_TRY(passcode, passcode_of(call));
-  // Charged before the hash is computed. A right passcode is given back: it costs nobody a try.
-  const bool charged = link.share.passcode_hash && passcode;
-  const TryNames names = try_names(call, link);
-  if (charged) CARNET_CO_TRY_VOID(charge_try(site, names));
   Result<service::OpenedLink> opened =
       co_await site.deps.sharing.open(link, std::move(passcode), visitor);
-  if (charged && opened) {
-    site.tries.give_back(names.visitor);
-    site.tries.give_back(names.link);
-  }
   if (!opened) {
     if (auto page = form_again(site, call, link, opened.error())) co_return std::move(*page);
     co_return tl::unexpected(std::move(opened).error());

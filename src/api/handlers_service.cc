@@ -47,7 +47,7 @@ Answer get_metrics(Site& site, Call&) {
       .database_healthy = deps.db.healthy(),
       .draining = site.draining.load(std::memory_order_relaxed),
       .scans_running = deps.worker == nullptr ? 0 : deps.worker->running(),
-      .rate_limit_names = site.limiter.names(),
+      .rate_limit_names = site.limits.names(),
       .started = site.started,
       .now = deps.clock.now()};
   MetricText others;

@@ -19,9 +19,9 @@ struct Gate {
   Task<Result<void>> (*waiting)(Site&, Call&) = nullptr;
 };
 
-Result<void> find_route(Site& site, Call& call);
+Task<Result<void>> find_route(Site& site, Call& call);
 Result<void> check_body(Site& site, Call& call);
-Result<void> check_allowance(Site& site, Call& call);
+Task<Result<void>> check_allowance(Site& site, Call& call);
 Result<void> check_role(Site& site, Call& call);
 Result<void> check_media_types(Site& site, Call& call);
 
@@ -31,7 +31,7 @@ Result<void> check_media_types(Site& site, Call& call);
 constexpr std::array<Gate, 6> kGates = {
     // The route first: it says what all the others need. An unknown path is 404 for everybody,
     // without looking at keys.
-    Gate{.ready = find_route},
+    Gate{.waiting = find_route},
     // What is too large is refused before anything is spent on it. The listener has already held to
     // the same number while
     // reading; here it is checked again because a body that came without a listener must not slip
@@ -40,7 +40,7 @@ constexpr std::array<Gate, 6> kGates = {
     // Who is asking. Before the rate limit, because the limit is the key's.
     Gate{.waiting = authenticate},
     // Before the role: a key that hammers what it may not use is slowed down like any other.
-    Gate{.ready = check_allowance},
+    Gate{.waiting = check_allowance},
     // May this key do that.
     Gate{.ready = check_role},
     // Only now is the request worth reading: can we understand its body, and can the client
@@ -63,34 +63,35 @@ tl::unexpected<Error> no_such_link() {
                     "This link does not work. Check that it was copied whole.");
 }
 
-Result<void> limit_address(Site& site, const Call& call, std::string_view what, int per_minute) {
-  if (per_minute <= 0) return {};
-  const std::string name = std::string(what) + ' ' + address_bucket(call.request.peer);
-  const Verdict verdict = site.limiter.take(name, Rate{per_minute});
-  if (verdict.allowed) return {};
+Task<Result<void>> limit_address(Site& site, const Call& call, std::string_view what,
+                                 int per_minute) {
+  if (per_minute <= 0) co_return Result<void>{};
+  std::string name = std::string(what) + ' ' + address_bucket(call.request.peer);
+  CARNET_CO_TRY(verdict, co_await site.limits.take(std::move(name), Rate{per_minute}));
+  if (verdict.allowed) co_return Result<void>{};
   Error error{.code = ErrorCode::kRateLimited,
               .public_detail = "There were too many requests from this address; wait a moment.",
               .internal = {},
               .fields = {},
               .retry_after_s = verdict.retry_after_s};
-  return tl::unexpected(std::move(error));
+  co_return tl::unexpected(std::move(error));
 }
 
-Result<void> limit_visitor(Site& site, const Call& call) {
+Task<Result<void>> limit_visitor(Site& site, const Call& call) {
   return limit_address(site, call, "link", site.options.public_rate_per_minute);
 }
 
-Result<void> find_route(Site& site, Call& call) {
+Task<Result<void>> find_route(Site& site, Call& call) {
   call.match = site.router.find(call.request.method, call.request.path);
-  if (call.match.route != nullptr) return {};
+  if (call.match.route != nullptr) co_return Result<void>{};
   // Guessing at /r/ costs the guesser's allowance whatever is guessed, and learns nothing.
-  if (call.link_path) CARNET_TRY_VOID(limit_visitor(site, call));
+  if (call.link_path) CARNET_CO_TRY_VOID(co_await limit_visitor(site, call));
   if (call.match.malformed && !call.link_path)
-    return make_error(ErrorCode::kMalformedRequest,
-                      "The path has a bad escape, or an encoded slash or zero byte.");
-  if (call.match.path_routes == nullptr) return call.link_path ? no_such_link() : no_such_path();
-  return make_error(ErrorCode::kMethodNotAllowed,
-                    fmt::format("This path takes {}.", Router::allow(*call.match.path_routes)));
+    co_return make_error(ErrorCode::kMalformedRequest,
+                         "The path has a bad escape, or an encoded slash or zero byte.");
+  if (call.match.path_routes == nullptr) co_return call.link_path ? no_such_link() : no_such_path();
+  co_return make_error(ErrorCode::kMethodNotAllowed,
+                       fmt::format("This path takes {}.", Router::allow(*call.match.path_routes)));
 }
 
 Result<void> check_body(Site&, Call& call) {
@@ -100,23 +101,26 @@ Result<void> check_body(Site&, Call& call) {
                     fmt::format("The body may have at most {} bytes here.", limit));
 }
 
-Result<void> check_allowance(Site& site, Call& call) {
-  if (call.route().access.kind() == Access::Kind::kLink) return limit_visitor(site, call);
+Task<Result<void>> check_allowance(Site& site, Call& call) {
+  if (call.route().access.kind() == Access::Kind::kLink)
+    co_return co_await limit_visitor(site, call);
   if (call.route().access.kind() == Access::Kind::kVerify)
-    return limit_address(site, call, "verify", site.options.public_rate_per_minute);
+    co_return co_await limit_address(site, call, "verify", site.options.public_rate_per_minute);
   if (call.route().access.kind() == Access::Kind::kLog)
-    return limit_address(site, call, "log", site.options.log_rate_per_minute);
-  if (call.actor.key.empty()) return {};
-  call.allowance =
-      site.limiter.take(call.actor.key.str(), Rate{call.rate_per_minute}, call.route().rate_cost);
-  if (call.allowance->allowed) return {};
+    co_return co_await limit_address(site, call, "log", site.options.log_rate_per_minute);
+  if (call.actor.key.empty()) co_return Result<void>{};
+  const Rate rate{call.rate_per_minute};
+  CARNET_CO_TRY(verdict,
+                co_await site.limits.take(call.actor.key.str(), rate, call.route().rate_cost));
+  call.allowance = verdict;
+  if (verdict.allowed) co_return Result<void>{};
   Error error{.code = ErrorCode::kRateLimited,
               .public_detail = fmt::format("This key may make {} requests a minute; wait {} s.",
-                                           call.rate_per_minute, call.allowance->retry_after_s),
+                                           call.rate_per_minute, verdict.retry_after_s),
               .internal = {},
               .fields = {},
-              .retry_after_s = call.allowance->retry_after_s};
-  return tl::unexpected(std::move(error));
+              .retry_after_s = verdict.retry_after_s};
+  co_return tl::unexpected(std::move(error));
 }
 
 Result<void> check_role(Site&, Call& call) {
@@ -456,7 +460,6 @@ Task<Result<void>> pass_gates(Site& site, Call& call) {
   }
   co_return Result<void>{};
 }
-
 
 }  // namespace
 

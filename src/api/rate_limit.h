@@ -12,6 +12,9 @@
 #include <unordered_map>
 
 #include "base/clock.h"
+#include "base/secret.h"
+#include "base/task.h"
+#include "store/allowances.h"
 
 namespace carnet::api {
 
@@ -20,6 +23,8 @@ struct Rate {
   // How many may come at once: 60 at the default of 300 a minute; never more than a minute's worth,
   // and a fifth of it for keys that may do more.
   [[nodiscard]] int burst() const;
+  [[nodiscard]] std::int64_t spacing_ns() const;    // between two requests at the steady rate
+  [[nodiscard]] std::int64_t tolerance_ns() const;  // the burst, as time
 };
 
 struct Verdict {
@@ -59,6 +64,25 @@ class RateLimiter {
   const Clock& clock_;
   std::size_t names_max_;
   std::array<Shard, kShards> shards_;
+};
+
+// A RateLimiter that holds across all instances on one shared database (store/allowances.h); with a
+// database of its own a process counts in memory. Names go to the database as a keyed hash, since
+// some are addresses. Thread-safe.
+class Limits {
+ public:
+  Limits(const Clock& clock, store::Database& db, const Secret& pepper);
+
+  // Takes `cost` from `name`'s allowance, if there is as much. Errors: those of a write to a shared
+  // database; none otherwise.
+  [[nodiscard]] Task<Result<Verdict>> take(std::string name, Rate rate, int cost = 1);
+  [[nodiscard]] std::size_t names() const { return local_.names(); }  // in memory
+
+ private:
+  RateLimiter local_;
+  store::Database& db_;
+  store::Allowances shared_;
+  Secret key_;
 };
 
 }  // namespace carnet::api

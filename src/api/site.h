@@ -13,7 +13,6 @@
 #include "api/metrics.h"
 #include "api/rate_limit.h"
 #include "api/routes.h"
-#include "api/try_limit.h"
 #include "crypto/hash.h"
 
 namespace carnet::api {
@@ -79,8 +78,7 @@ struct Site {
   ApiDependencies deps;
   ApiOptions options;
   Router router;
-  RateLimiter limiter;
-  TryLimiter tries;  // of passcodes
+  Limits limits;
   Metrics metrics;
   CursorCodec cursors;
   RequestIds request_ids;

@@ -35,6 +35,7 @@
 #include "service/transparency.h"
 #include "service/uploads.h"
 #include "service/verification.h"
+#include "store/allowances.h"
 #include "store/database.h"
 #include "web/pages.h"
 
@@ -344,6 +345,12 @@ class Service {
       timer.expires_after(kHousekeepingInterval);
       co_await timer.async_wait(asio::use_awaitable);
       co_await tenancy_.flush_last_used();
+      if (db_->shared() && db_->leads("housekeeping")) {
+        const auto forget = [](store::Connection& connection) {
+          return store::allowances::purge(connection);
+        };
+        static_cast<void>(co_await db_->write<std::int64_t>(forget));
+      }
       if (round % kPurgeEveryRounds == 0) {
         co_await idempotency_.purge();
         co_await uploads_.purge();

@@ -80,6 +80,7 @@ Sharing::Sharing(store::Database& db, const Clock& clock, Random& random, const 
       visits_(db, clock, random, names_),
       sessions_(pepper),
       passcodes_(random, pepper, options.passcode_threads),
+      tries_(db, clock, pepper),
       overviews_({.entries_max = kOverviewCacheMax, .cost_max = kOverviewCacheBytesMax}),
       artifacts_({.entries_max = kOverviewCacheMax, .cost_max = kOverviewCacheBytesMax}) {}
 

@@ -18,6 +18,7 @@
 #include "service/artifacts.h"
 #include "service/cache.h"
 #include "service/context.h"
+#include "service/passcode_tries.h"
 #include "service/passcodes.h"
 #include "service/share_session.h"
 #include "service/visit_log.h"
@@ -115,7 +116,8 @@ class Sharing {
   // Counts one opening and gives a session of 15 minutes: decided, counted and logged in one
   // transaction, or not at all. kValidationFailed (field "passcode") if one is needed and none is
   // given; kSharePasscodeWrong, which is logged; the codes of resolve() if the link's time or views
-  // are over. The caller has limited the tries.
+  // are over. kRateLimited past the tries that
+  // passcode_tries.h allows.
   [[nodiscard]] Task<Result<OpenedLink>> open(const OpenLink& link, std::optional<Secret> passcode,
                                               Visitor visitor);
   // kShareSessionNeeded unless the link is open to the visitor.
@@ -177,6 +179,7 @@ class Sharing {
   VisitLog visits_;
   ShareSessions sessions_;
   Passcodes passcodes_;
+  PasscodeTries tries_;
   BoundedCache<Overview> overviews_;  // by scan id
   BoundedCache<Artifact> artifacts_;  // by scan id and format
 };

@@ -136,6 +136,9 @@ Task<Result<OpenedLink>> Sharing::open(const OpenLink& link, std::optional<Secre
                                                   .pointer = "/passcode",
                                                   .code = "required",
                                                   .detail = "is required to open this link"}});
+    // Charged before the hash is computed.
+    std::string network = visitor.network.empty() ? visitor.address : visitor.network;
+    CARNET_CO_TRY(charge, co_await tries_.take(link.share, std::move(network)));
     CARNET_CO_TRY(right,
                   co_await passcodes_.verify(std::move(*passcode), *link.share.passcode_hash));
     if (!right) {
@@ -143,6 +146,7 @@ Task<Result<OpenedLink>> Sharing::open(const OpenLink& link, std::optional<Secre
       CARNET_CO_TRY_VOID(co_await log_now(std::move(failed)));
       co_return make_error(ErrorCode::kSharePasscodeWrong, "That is not this link's passcode.");
     }
+    CARNET_CO_TRY_VOID(co_await tries_.give_back(std::move(charge)));
   }
   store::ViewRow row = view_row(link, "opened", "", visitor);
   struct Decision {

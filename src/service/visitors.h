@@ -14,6 +14,7 @@ namespace carnet::service {
 struct Visitor {
   std::string address;     // "192.0.2.7", "2001:db8::1"
   std::string user_agent;  // as sent
+  std::string network;     // whom tries at a passcode are counted for; "" = the address
 };
 
 class VisitorNames {

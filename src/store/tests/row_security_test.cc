@@ -27,8 +27,9 @@ const std::map<std::string, std::string> kOwners = {
      "(SELECT tenant_id FROM passports p WHERE p.scan_id = passport_files.scan_id)"},
 };
 // Nobody's: the log is the server's and public, the version of the schema the program's.
-const std::set<std::string> kOfNobody = {"carnet_schema", "log_head",        "log_entries",
-                                         "log_tiles",     "log_checkpoints", "log_cosignatures"};
+const std::set<std::string> kOfNobody = {"carnet_schema",   "allowances", "log_head",
+                                         "log_entries",     "log_tiles",  "log_checkpoints",
+                                         "log_cosignatures"};
 
 // Cuts the tenant out of every statement that names one, and counts how often it did. `everywhere`
 // lifts the scope besides, to show that the cutting cuts.

@@ -146,7 +146,7 @@ class Schemas : public StoreTest {
   // What the program keeps beside its migrations is no part of the comparison.
   static constexpr const char* kTables =
       "WITH t AS (SELECT oid, relname FROM pg_class WHERE relkind IN ('r', 'p') AND relnamespace = "
-      "'public'::regnamespace AND relname <> 'carnet_schema') ";
+      "'public'::regnamespace AND relname <> 'carnet_schema' AND relpersistence = 'p') ";
 
   Rows ask(const std::string& sql) { return test::PgCluster::shared().query(name_, sql); }
 
