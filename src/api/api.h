@@ -14,9 +14,12 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "base/secret.h"
+#include "service/drift.h"
 #include "service/handshakes.h"
 #include "service/idempotency.h"
 #include "service/passports.h"
+#include "service/plans.h"
+#include "service/remediation.h"
 #include "service/scans.h"
 #include "service/sharing.h"
 #include "service/tenancy.h"
@@ -45,6 +48,9 @@ struct ApiDependencies {
   service::Verification* verification = nullptr;  // likewise for verifying
   service::Handshakes* handshakes = nullptr;      // likewise for proving a handshake
   service::Uploads* uploads = nullptr;            // likewise for files
+  service::Remediation* remediation = nullptr;    // likewise for the backlog's state
+  service::Plans* plans = nullptr;                // likewise for migration plans
+  service::Drift* drift = nullptr;                // likewise for what changed
 };
 
 struct ApiOptions {

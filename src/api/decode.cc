@@ -232,6 +232,28 @@ const bj::object* Members::object(std::string_view name) {
   return nullptr;
 }
 
+std::vector<Members::Entry> Members::objects(std::string_view name, std::size_t count_max) {
+  std::vector<Entry> out;
+  const bj::value* value = find(name);
+  if (value == nullptr) return out;
+  if (!value->is_array()) {
+    wrong_type(name, "a list of objects");
+    return out;
+  }
+  const bj::array& items = value->get_array();
+  if (items.size() > count_max) {
+    add(name, "too_many", fmt::format("must have at most {} entries", count_max));
+    return out;
+  }
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    if (items[i].is_object())
+      out.push_back({&items[i].get_object(), fmt::format("{}.{}", path_of(name), i)});
+    else
+      add(fmt::format("{}.{}", name, i), "wrong_type", "must be an object");
+  }
+  return out;
+}
+
 void Members::required(std::string_view name) {
   const bj::value* value = object_.if_contains(bj::string_view(name.data(), name.size()));
   if (value == nullptr || value->is_null()) add(name, "required", "is required");

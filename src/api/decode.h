@@ -14,6 +14,8 @@
 #include "api/http.h"
 #include "base/error.h"
 #include "service/fields.h"
+#include "service/plans.h"
+#include "service/remediation.h"
 #include "service/scans.h"
 #include "service/sharing.h"
 #include "service/tenancy.h"
@@ -41,6 +43,12 @@ class Members {
   [[nodiscard]] std::optional<std::vector<int>> integers(std::string_view name,
                                                          std::size_t count_max, int min, int max);
   [[nodiscard]] const boost::json::object* object(std::string_view name);
+  // Entries of other types are an error and left out. Their members are named "name.0.member".
+  struct Entry {
+    const boost::json::object* object = nullptr;
+    std::string path;
+  };
+  [[nodiscard]] std::vector<Entry> objects(std::string_view name, std::size_t count_max);
   void required(std::string_view name);  // an error if it is absent
   [[nodiscard]] std::string path_of(std::string_view name) const;
   void done();
@@ -79,6 +87,15 @@ struct SharePatch {
   std::optional<bool> paused;
 };
 [[nodiscard]] Result<SharePatch> decode_share_patch(std::string_view body);
+
+[[nodiscard]] Result<service::PlanRequest> decode_plan_request(std::string_view body);
+[[nodiscard]] Result<service::RemediationUpdate> decode_remediation_update(std::string_view body);
+struct RemediationVerifyRequest {
+  std::string item;
+  ScanId later;
+};
+[[nodiscard]] Result<RemediationVerifyRequest> decode_remediation_verify(std::string_view body);
+[[nodiscard]] Result<std::vector<std::string>> decode_remediation_ids(std::string_view body);
 
 // The cosigned checkpoint of a witness.
 [[nodiscard]] Result<std::string> decode_cosigned(std::string_view body);

@@ -53,6 +53,20 @@ Task<Answer> get_report(Site&, Call&);
 Task<Answer> get_report_availability(Site&, Call&);
 Task<Answer> list_inventory(Site&, Call&);
 
+// handlers_work.cc
+Task<Answer> list_remediation(Site&, Call&);
+Task<Answer> get_remediation_item(Site&, Call&);
+Task<Answer> update_remediation(Site&, Call&);
+Task<Answer> verify_remediation(Site&, Call&);
+Task<Answer> project_remediation(Site&, Call&);
+Task<Answer> export_remediation(Site&, Call&);
+Task<Answer> import_remediation(Site&, Call&);
+Task<Answer> plan_remediation(Site&, Call&);
+
+// handlers_drift.cc
+Task<Answer> get_drift_summary(Site&, Call&);
+Task<Answer> list_drift(Site&, Call&);
+
 // handlers_handshake.cc
 Task<Answer> prove_handshake(Site&, Call&);
 
@@ -110,10 +124,12 @@ struct ListRequest {
 // The store is asked for one row more than the page has, which tells whether there is more.
 [[nodiscard]] store::Page page_of(const ListRequest& list);
 
-// Ends a list answer: `items` becomes the named array, with count, nextCursor, hasMore and Link.
+// Ends a list answer: `items` becomes the named array, with count, nextCursor, hasMore and Link,
+// and the members of `beside`.
 [[nodiscard]] Response list_response(const Site& site, const Call& call, const ListRequest& list,
                                      std::string_view name, boost::json::array items,
-                                     const std::string& next_place);
+                                     const std::string& next_place,
+                                     boost::json::object beside = {});
 
 // The same for the rows of page_of(list): `encode` gives a row's JSON, `place` what the next page
 // begins behind.

@@ -47,10 +47,10 @@ std::string next_link(const Site& site, const Call& call, const std::string& cur
 
 Response list_response(const Site& site, const Call& call, const ListRequest& list,
                        std::string_view name, boost::json::array items,
-                       const std::string& next_place) {
+                       const std::string& next_place, boost::json::object beside) {
   const bool more = !next_place.empty();
   const std::string cursor = more ? site.cursors.encode(list.scope, next_place) : std::string();
-  boost::json::object body;
+  boost::json::object body = std::move(beside);
   body["count"] = items.size();
   body[boost::json::string_view(name.data(), name.size())] = std::move(items);
   body["nextCursor"] = more ? boost::json::value(cursor) : boost::json::value(nullptr);

@@ -266,13 +266,15 @@ bj::object security_schemes() {
 }
 
 bj::array tags() {
-  constexpr std::array<std::pair<std::string_view, std::string_view>, 11> kTags = {{
+  constexpr std::array<std::pair<std::string_view, std::string_view>, 13> kTags = {{
       {"service", "Whether it runs"},
       {"docs", "About this interface"},
       {"admin", "Tenants and keys, for the platform's operator"},
       {"tenant", "The tenant itself"},
       {"scans", "Scans and what they found"},
       {"reports", "Files to take away"},
+      {"remediation", "The backlog as work, and in which order to do it"},
+      {"drift", "What changed from scan to scan"},
       {"knowledge", "What the judgement rests on"},
       {"shares", "Share links, for their owner"},
       {"links", "Share links, for their visitor"},

@@ -16,6 +16,8 @@ constexpr std::string_view kJson = "application/json";
 constexpr std::string_view kReportTypes =
     "application/json, text/csv, application/pdf, application/vnd.cyclonedx+json, "
     "application/sarif+json, application/zip, application/vnd.dsse.envelope.v1+json";
+// It may take a processor ten seconds.
+constexpr int kPlanRateCost = 20;
 constexpr std::string_view kPaging = "limit,cursor";
 
 // Reads and writes differ in few things, so each has a short form; what is not said is the usual.
@@ -64,6 +66,8 @@ struct Write {
   std::string_view produces = kJson;
   std::string_view consumes = "";
   std::size_t body_bytes_max = 0;  // 0: by what it consumes
+  std::string_view query = "";
+  int rate_cost = 1;
 };
 constexpr Route write(const Write& w) {
   return {.method = w.method,
@@ -74,7 +78,7 @@ constexpr Route write(const Write& w) {
                             : w.request.empty() || w.form ? 0
                             : w.consumes.empty()          ? kBodyBytesMax
                                                           : kVerifyBodyBytesMax,
-          .rate_cost = 1,
+          .rate_cost = w.rate_cost,
           .idempotent = w.idempotent,
           .etag = false,
           .tag = w.tag,
@@ -86,7 +90,7 @@ constexpr Route write(const Write& w) {
           .summary = w.summary,
           .form = w.form,
           .consumes = w.consumes,
-          .query = "",
+          .query = w.query,
           .handle = w.handle};
 }
 
@@ -206,6 +210,39 @@ constexpr Route kRoutes[] = {
            200, "Delete a scan with its report and links", delete_scan}),
     read({"/tenant/scans/{scan_id}/diff", "scan.diff", kViewer, "scans", "ScanDiff",
           "What changed since another scan", diff_scans, "against"}),
+
+    read({"/tenant/scans/{scan_id}/remediation", "remediation.list", kViewer, "remediation",
+          "RemediationList", "The backlog of a scan with its state as of now", list_remediation,
+          "limit,cursor,remediation_status,owner,overdue"}),
+    write({kPost, "/tenant/scans/{scan_id}/remediation", "remediation.update", kOperator,
+           "remediation", "RemediationUpdate", "RemediationChanged", 200,
+           "Say who does an item until when, that its risk is accepted, or that it is done",
+           update_remediation, true}),
+    read({"/tenant/scans/{scan_id}/remediation/export", "remediation.export", kViewer,
+          "remediation", "", "The backlog as a table", export_remediation, "", "text/csv"}),
+    write({kPost, "/tenant/scans/{scan_id}/remediation/import", "remediation.import", kOperator,
+           "remediation", "RemediationTable", "RemediationImport", 200,
+           "Take over states from a table; rows that are wrong are named", import_remediation, true,
+           false, false, kJson, "text/csv", kBodyBytesMax, "dry_run"}),
+    write({kPost, "/tenant/scans/{scan_id}/remediation/verify", "remediation.verify", kOperator,
+           "remediation", "RemediationVerify", "RemediationProof", 200,
+           "Whether a later scan proves that an item is done", verify_remediation, true}),
+    write({kPost, "/tenant/scans/{scan_id}/remediation/projection", "remediation.projection",
+           kViewer, "remediation", "RemediationIds", "RemediationProjection", 200,
+           "The score as it would be if these items were done", project_remediation}),
+    read({"/tenant/scans/{scan_id}/remediation/{remediation_id}", "remediation.get", kViewer,
+          "remediation", "RemediationItem",
+          "One item, with configuration to paste for the servers that can do it",
+          get_remediation_item}),
+    write({kPost, "/tenant/scans/{scan_id}/plan", "plan.make", kViewer, "remediation",
+           "PlanRequest", "MigrationPlan", 200,
+           "A migration plan: which work in which week, so that the most exposure is gone soonest",
+           plan_remediation, false, false, false, kJson, "", 0, "", kPlanRateCost}),
+    read({"/tenant/drift/summary", "drift.summary", kViewer, "drift", "DriftSummary",
+          "Scores and changes by day", get_drift_summary, "since_days"}),
+    read({"/tenant/drift-intel", "drift.list", kViewer, "drift", "DriftList",
+          "What changed at which endpoint and when, newest first", list_drift,
+          "limit,cursor,since_days,host,port,change,direction,hybrid"}),
 
     write({kPost, "/tenant/scans/{scan_id}/share", "share.create", kOperator, "shares", "NewShare",
            "IssuedShare", 201,

@@ -10,7 +10,7 @@
 #include <boost/json.hpp>
 
 #include "app/api_client.h"
-#include "app/data_dir.h"
+#include "app/tenant_client.h"
 #include "base/json.h"
 #include "base/text.h"
 
@@ -19,75 +19,18 @@ namespace {
 
 constexpr std::string_view kCommand = "share";
 
-int usage(std::string_view sentence) {
-  fmt::print(stderr, "carnet share: {}\n", sentence);
-  return kExitBadUsage;
-}
-
-std::optional<Secret> key_of(const ShareConnection& connection) {
-  if (!connection.key.empty()) return Secret(connection.key);
-  if (connection.key_file.empty()) {
-    usage("needs an API key of the role operator: --key-file FILE, or CARNET_API_KEY");
-    return std::nullopt;
-  }
-  auto key = read_key_file(connection.key_file);
-  if (key && !key->empty()) return std::move(*key);
-  usage(key ? fmt::format("there is no key at {}", connection.key_file)
-            : key.error().public_detail);
-  return std::nullopt;
-}
-
-// An id that goes into a URL path is checked here, so that a typing error cannot name another
-// route.
-bool is_id(std::string_view text, std::string_view prefix) {
-  return text.starts_with(prefix) && text.size() > prefix.size() &&
-         text.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_") == std::string_view::npos;
-}
+int usage(std::string_view sentence) { return usage_error(kCommand, sentence); }
 
 int ask(const ShareConnection& connection, std::string method, std::string path, std::string body,
         boost::json::object& answer) {
-  const std::optional<Secret> key = key_of(connection);
-  if (!key) return kExitBadUsage;
-  std::string url = connection.url;
-  while (url.ends_with('/')) url.pop_back();
-  return ask_service(kCommand,
-                     {.url = std::move(url),
-                      .method = std::move(method),
-                      .path = std::move(path),
-                      .body = std::move(body)},
-                     *key, answer);
-}
-
-using Line = std::vector<std::string>;
-
-void print_table(const std::vector<Line>& lines) {
-  std::vector<std::size_t> widths;
-  for (const Line& line : lines) {
-    widths.resize(std::max(widths.size(), line.size()));
-    for (std::size_t i = 0; i < line.size(); ++i)
-      widths[i] = std::max(widths[i], utf8_length(line[i]));
-  }
-  for (const Line& line : lines) {
-    std::string text;
-    for (std::size_t i = 0; i < line.size(); ++i) {
-      text += line[i];
-      if (i + 1 < line.size()) text.append(widths[i] + 2 - utf8_length(line[i]), ' ');
-    }
-    while (text.ends_with(' ')) text.pop_back();
-    fmt::print("{}\n", text);
-  }
-}
-
-// "count", "3"; "-" for what is not there.
-std::string member(const boost::json::object& object, std::string_view name) {
-  const boost::json::value* value = object.if_contains(name);
-  if (value == nullptr) return "-";
-  const std::string text = plain_text(*value);
-  return text.empty() ? "-" : text;
+  return ask_as_tenant(
+      kCommand, connection,
+      {.url = {}, .method = std::move(method), .path = std::move(path), .body = std::move(body)},
+      answer);
 }
 
 int print_rows(const ShareConnection& connection, const boost::json::object& answer,
-               std::string_view name, const std::vector<Line>& lines) {
+               std::string_view name, const std::vector<TableLine>& lines) {
   if (connection.json) {
     fmt::print("{}", json::write_pretty(answer));
     return 0;
@@ -175,7 +118,8 @@ int run_share_list(const ShareConnection& connection, const std::string& scan_id
   boost::json::object answer;
   const int code = ask(connection, "GET", fmt::format("{}?limit={}", path, limit), "", answer);
   if (code != 0) return code;
-  std::vector<Line> lines{{"ID", "STATE", "SCOPE", "VALID UNTIL", "VIEWS", "RECIPIENT", "LABEL"}};
+  std::vector<TableLine> lines{
+      {"ID", "STATE", "SCOPE", "VALID UNTIL", "VIEWS", "RECIPIENT", "LABEL"}};
   const boost::json::value* shares = answer.if_contains("shares");
   if (shares != nullptr && shares->is_array())
     for (const boost::json::value& item : shares->as_array()) {
@@ -209,7 +153,7 @@ int run_share_views(const ShareConnection& connection, const std::string& share_
       ask(connection, "GET", fmt::format("/tenant/shares/{}/views?limit={}", share_id, limit), "",
           answer);
   if (code != 0) return code;
-  std::vector<Line> lines{{"AT", "WHAT", "FORMAT", "TIMES", "VISITOR", "PROGRAM"}};
+  std::vector<TableLine> lines{{"AT", "WHAT", "FORMAT", "TIMES", "VISITOR", "PROGRAM"}};
   const boost::json::value* views = answer.if_contains("views");
   if (views != nullptr && views->is_array())
     for (const boost::json::value& item : views->as_array()) {

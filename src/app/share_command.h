@@ -6,16 +6,12 @@
 #include <optional>
 #include <string>
 
+#include "app/tenant_client.h"
 #include "base/random.h"
 
 namespace carnet::app {
 
-struct ShareConnection {
-  std::string url = "http://127.0.0.1:8080";
-  std::string key;       // an API key, "" = from key_file
-  std::string key_file;  // holds one
-  bool json = false;     // print the service's answer as it is
-};
+using ShareConnection = TenantConnection;
 
 struct ShareCreate {
   std::string scan_id;

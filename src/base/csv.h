@@ -18,7 +18,7 @@ void append_csv_row(std::string& out, std::initializer_list<std::string_view> ce
 class CsvRecords {
  public:
   struct Limits {
-    std::size_t cells = 64, cell_bytes = 32768;
+    std::size_t cells = 64, cell_bytes = 32768;  // limit: internal
   };
   explicit CsvRecords(std::string_view text, char separator = ',', Limits limits = {64, 32768})
       : text_(text), separator_(separator), limits_(limits) {}

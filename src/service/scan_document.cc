@@ -56,6 +56,7 @@ inventory::ScanDocument judge_scan(DocumentHead head, std::vector<inventory::End
   assess::JudgeInput input;
   input.endpoints = std::move(endpoints);
   input.mosca = head.mosca;
+  input.remediation = std::move(head.remediation);
   input.now = head.finished_at;
   inventory::ScanDocument document;
   document.judgement = assess::judge(input);

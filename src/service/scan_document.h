@@ -2,6 +2,7 @@
 // From what a scan observed to its document. Private to service/. Pure functions; judging a large
 // scan takes a while, so the worker calls them on a work thread.
 
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,6 +25,7 @@ struct DocumentHead {
   bool sample = false;
   Timestamp created_at{}, finished_at{};
   assess::MoscaInput mosca;
+  std::map<std::string, assess::RemediationState> remediation;  // by backlog item
   std::vector<std::string> notes;  // put before the judgement's own
 };
 // Judged as of `finished_at`; without a timeline.

@@ -100,6 +100,7 @@ Task<void> ScanRun::conclude() {
   if (ending_ == Ending::kFailed)
     context_.log.error("scan_failed", {{"scan", row_.id.str()}, {"error", failure_}});
   DocumentHead head = head_of();
+  head.remediation = co_await known_remediation();
   std::vector<inventory::Endpoint> endpoints = std::exchange(endpoints_, {});
   lists_ = {};
   if (ending_ != Ending::kComplete) {
@@ -192,6 +193,29 @@ Task<PassportDraftPtr> ScanRun::draft_passport(
   co_return nullptr;
 }
 
+// What was said of the tenant's backlog until now; nothing if the database does not tell before the
+// process stops.
+Task<std::map<std::string, assess::RemediationState>> ScanRun::known_remediation() {
+  using States = std::map<std::string, assess::RemediationState>;
+  const auto read = [this](store::Connection& connection) -> Result<States> {
+    return remediation_states(connection, row_.tenant_id, context_.clock.now());
+  };
+  for (int attempt = 0;; ++attempt) {
+    Result<States> states = co_await context_.db.read<States>(read);
+    if (states) co_return std::move(*states);
+    if (!co_await pause_before_retry(attempt)) co_return States{};
+  }
+}
+
+Task<Result<std::shared_ptr<const DriftRecord>>> ScanRun::drift_of(
+    std::shared_ptr<const inventory::ScanDocument> whole) {
+  const auto read = [this, whole](store::Connection& connection) -> Result<DriftRecord> {
+    return make_drift(connection, row_.tenant_id, *whole, context_.random);
+  };
+  CARNET_CO_TRY(changes, co_await context_.db.read<DriftRecord>(read));
+  co_return std::make_shared<const DriftRecord>(std::move(changes));
+}
+
 // Result, assets, inventory, state, last event, passport and its entry in the log in one
 // transaction, only while the lease is ours.
 Task<Result<bool>> ScanRun::record(std::shared_ptr<const inventory::ScanDocument> whole,
@@ -203,6 +227,12 @@ Task<Result<bool>> ScanRun::record(std::shared_ptr<const inventory::ScanDocument
   FinalRows made =
       co_await boost::asio::co_spawn(context_.work, std::move(making), boost::asio::use_awaitable);
   const auto rows = std::make_shared<const FinalRows>(std::move(made));
+
+  std::shared_ptr<const DriftRecord> drift;
+  if (keep && !row_.sample) {
+    CARNET_CO_TRY(changes, co_await drift_of(whole));
+    drift = std::move(changes);
+  }
 
   for (;;) {
     SignedPassportPtr passport;
@@ -221,8 +251,8 @@ Task<Result<bool>> ScanRun::record(std::shared_ptr<const inventory::ScanDocument
         draft.reset();
       }
     }
-    const auto work = [this, whole, rows, finish, last, keep, draft,
-                       passport](store::Connection& connection) -> Result<Recorded> {
+    const auto work = [this, whole, rows, finish, last, keep, draft, passport,
+                       drift](store::Connection& connection) -> Result<Recorded> {
       if (passport) {
         CARNET_TRY(next, Passports::still_next(connection, *passport));
         if (!next) return Recorded::kChainMoved;
@@ -236,9 +266,11 @@ Task<Result<bool>> ScanRun::record(std::shared_ptr<const inventory::ScanDocument
         for (std::size_t i = 0; i < whole->judgement.assets.size(); i += kAssetRowsAtOnce)
           CARNET_TRY_VOID(store::scans::put_assets(connection, row_.tenant_id, row_.id,
                                                    asset_rows(*whole, i, kAssetRowsAtOnce)));
-        if (!row_.sample)
+        if (drift) {
+          CARNET_TRY_VOID(store_drift(connection, row_.tenant_id, *drift));
           CARNET_TRY_VOID(
               store::scans::mark_latest(connection, row_.tenant_id, row_.id, rows->reached));
+        }
       }
       if (passport)
         CARNET_TRY_VOID(context_.options.passports->store(connection, *draft, *passport));

@@ -17,7 +17,9 @@
 #include "base/random.h"
 #include "inventory/sharing.h"
 #include "probe/engine.h"
+#include "service/drift.h"
 #include "service/passports.h"
+#include "service/remediation.h"
 #include "service/scan_document.h"
 #include "service/scan_request.h"
 #include "service/scans.h"
@@ -79,6 +81,9 @@ class ScanRun : public std::enable_shared_from_this<ScanRun> {
   // failed. Keeps the lease meanwhile.
   [[nodiscard]] Task<PassportDraftPtr> draft_passport(
       std::shared_ptr<const inventory::ScanDocument> document);
+  [[nodiscard]] Task<std::map<std::string, assess::RemediationState>> known_remediation();
+  [[nodiscard]] Task<Result<std::shared_ptr<const DriftRecord>>> drift_of(
+      std::shared_ptr<const inventory::ScanDocument> whole);
   [[nodiscard]] Task<bool> pause_before_retry(int attempt);
 
   void took_endpoint(inventory::Endpoint endpoint);

@@ -20,7 +20,6 @@ namespace carnet::service {
 namespace {
 
 constexpr std::chrono::milliseconds kEventPoll{500};
-constexpr int kDiffLookBack = 1000;  // scans
 
 tl::unexpected<Error> no_such_scan() {
   return make_error(ErrorCode::kNotFound, "There is no such scan.");
@@ -83,14 +82,8 @@ void add_plan_error(const Error& error, std::string_view field, FieldErrors& bad
 
 Result<ScanId> earlier_scan(store::Connection& connection, const TenantId& tenant,
                             const store::ScanRow& of) {
-  store::Page page{.before = of.id.str(), .limit = 100};
-  for (int looked = 0; looked < kDiffLookBack; looked += page.limit) {
-    CARNET_TRY(rows, store::scans::list(connection, tenant, page));
-    for (const store::ScanRow& row : rows)
-      if (row.status == "success" && row.sample == of.sample) return row.id;
-    if (std::ssize(rows) < page.limit) break;
-    page.before = rows.back().id.str();
-  }
+  CARNET_TRY(found, store::scans::finished_before(connection, tenant, of));
+  if (found) return std::move(found->id);
   return make_error(ErrorCode::kNotFound, "There is no earlier finished scan to compare with.");
 }
 

@@ -61,6 +61,7 @@ Result<void> FaultyDatabase::run_point_read(const Work& work) {
   if (mode == Mode::kInternal) return tl::unexpected(injected());
   const std::function<Result<bool>(store::Connection&)> typed =
       [&work](store::Connection& connection) -> Result<bool> {
+    connection.as_system();  // as find() is
     CARNET_TRY_VOID(work(connection));
     return true;
   };
@@ -117,7 +118,10 @@ Stack::Stack(StackOptions given)
             {.on_queued = [this] { worker->wake(); }, .passports = &passports}),
       sharing(db, clock, random, pepper, sharing_options()),
       idempotency(db, clock, random, pepper),
-      uploads(db, clock, random) {
+      uploads(db, clock, random),
+      remediation(db, clock, random),
+      plans(db, clock),
+      drift(db, clock, random) {
   passports.set_issuer_url(options.api.public_url);
   worker =
       std::make_unique<service::ScanWorker>(db, clock, random, log, *dialer, probe::EngineLimits{},
@@ -140,7 +144,10 @@ Stack::Stack(StackOptions given)
       .passports = options.database ? &passports : nullptr,
       .verification = options.database ? &verification : nullptr,
       .handshakes = options.database ? handshakes.get() : nullptr,
-      .uploads = options.database ? &uploads : nullptr};
+      .uploads = options.database ? &uploads : nullptr,
+      .remediation = options.database ? &remediation : nullptr,
+      .plans = options.database ? &plans : nullptr,
+      .drift = options.database ? &drift : nullptr};
   api = std::make_unique<api::Api>(dependencies, options.api);
   if (options.admin_key) api->set_admin_key(Secret(std::string(kAdminKey)));
   server = std::make_unique<api::Server>(options.server, *api, log);
@@ -168,6 +175,7 @@ Stack::~Stack() {
   server->stop();
   sharing.stop();
   uploads.stop();
+  plans.stop();
   db.stop();
   verification.stop();
   transparency->stop();

@@ -133,6 +133,9 @@ class Stack {
   service::Sharing sharing;
   service::Idempotency idempotency;
   service::Uploads uploads;
+  service::Remediation remediation;
+  service::Plans plans;
+  service::Drift drift;
   web::Pages pages;
   std::unique_ptr<service::ScanWorker> worker;
   std::unique_ptr<service::Handshakes> handshakes;

@@ -2,7 +2,7 @@
 
 namespace carnet::app {
 
-void ShareOptions::add_connection(CLI::App& command) {
+void add_tenant_connection(CLI::App& command, TenantConnection& connection) {
   command.add_option("--url", connection.url, "where the service is [CARNET_URL]")
       ->envname("CARNET_URL")
       ->capture_default_str();
@@ -27,18 +27,18 @@ void ShareOptions::add_to(CLI::App& share) {
                    "file whose first line the visitor must type; - is standard input")
       ->type_name("FILE");
   make->add_flag("--generate-passcode", create.generate_passcode, "make a passcode and print it");
-  add_connection(*make);
+  add_tenant_connection(*make, connection);
   CLI::App* const list = share.add_subcommand("list", "list links and their state");
   list->add_option("SCAN_ID", scan_id, "only this scan's");
   list->add_option("--limit", limit, "1 to 100")->capture_default_str()->check(CLI::Range(1, 100));
-  add_connection(*list);
+  add_tenant_connection(*list, connection);
   CLI::App* const revoke = share.add_subcommand("revoke", "end a link at once and for good");
   revoke->add_option("SHARE_ID", share_id, "which link")->required();
-  add_connection(*revoke);
+  add_tenant_connection(*revoke, connection);
   CLI::App* const views = share.add_subcommand("views", "who did what with a link, newest first");
   views->add_option("SHARE_ID", share_id, "which link")->required();
   views->add_option("--limit", limit, "1 to 100")->capture_default_str()->check(CLI::Range(1, 100));
-  add_connection(*views);
+  add_tenant_connection(*views, connection);
 }
 
 int ShareOptions::run(const CLI::App& share, Random& random) const {
@@ -47,5 +47,19 @@ int ShareOptions::run(const CLI::App& share, Random& random) const {
   if (share.got_subcommand("revoke")) return run_share_revoke(connection, share_id);
   return run_share_views(connection, share_id, limit);
 }
+
+void PlanOptions::add_to(CLI::App& plan) {
+  plan.add_option("SCAN_ID", wanted.scan_id, "whose backlog")->required();
+  plan.add_option("--capacity", wanted.capacity_days,
+                  "working days of a person that can be spent a week");
+  plan.add_option("--start", wanted.start, "first day, such as 2027-01-04 (default: today)");
+  plan.add_flag("--deadlines", wanted.deadlines, "each item's own deadline must be kept");
+  plan.add_option("--constraints", wanted.constraints,
+                  "JSON file: freezeWindows, dependencies, mustDoBy, efforts, …")
+      ->type_name("FILE");
+  add_tenant_connection(plan, connection);
+}
+
+int PlanOptions::run() const { return run_plan(connection, wanted); }
 
 }  // namespace carnet::app
