@@ -39,8 +39,8 @@ class Cli(unittest.TestCase):
             self.assertIn(word, result.stdout + result.stderr)
 
     def test_help_everywhere(self):
-        self.says(run("--help"), 0, "init", "serve", "scan", "verify", "keys", "admin", "config", "migrate", "version")
-        for command in ("init", "serve", "scan", "verify", "keys", "admin", "config", "migrate", "version"):
+        self.says(run("--help"), 0, "init", "serve", "scan", "verify", "keys", "admin", "config", "migrate", "backup", "restore", "version")
+        for command in ("init", "serve", "scan", "verify", "keys", "admin", "config", "migrate", "backup", "restore", "version"):
             self.says(run(command, "--help"), 0, "Usage")
         self.says(run(), 2)
         self.says(run("frobnicate"), 2, "frobnicate", "--help")
@@ -80,8 +80,10 @@ class Cli(unittest.TestCase):
         self.says(run(*serve, "--workers", "many"), 2, "--workers", "whole number")
         self.says(run(*serve, "--allow-targets", "10.0.0.0/33"), 2, "--allow-targets", "10.0.0.0/33")
         self.says(run(*serve, "--public-url", "ftp://x"), 2, "--public-url")
-        self.says(run(*serve, "--database", "postgresql://user:secret@host/db"), 2, "not supported")
-        self.assertNotIn("secret", run(*serve, "--database", "postgresql://user:secret@host/db").stderr)
+        nowhere = run(*serve, "--database", "postgresql://user:secret@127.0.0.1:1/db")
+        self.says(nowhere, 1, "The database postgresql://user@127.0.0.1:1/db cannot be used", "cannot connect")
+        self.assertNotIn("secret", nowhere.stderr)
+        self.says(run(*serve, "--database", "oracle:x"), 2, "--database", "sqlite:FILE")
         self.says(run(*serve, env={"CARNET_LISTN": "x"}), 2, "CARNET_LISTN", "did you mean CARNET_LISTEN")
         self.says(run(*serve, "--admin-key-file", f"{self.folder}/none"), 1, "admin key file")
         self.says(run("serve", "--data", f"{self.folder}/nowhere"), 1, "carnet init --data")
