@@ -108,6 +108,7 @@ Projection project(const inventory::Judgement& judgement,
                      judgement.coverage, urgent);
   struct Items {
     bool all_done = true, any_chosen = false;
+    bool still_broken = false;
   };
   std::map<std::string_view, Items> items;  // by asset
   for (inventory::BacklogItem& item : backlog) {
@@ -117,11 +118,19 @@ Projection project(const inventory::Judgement& judgement,
       of_asset.any_chosen = true;
     }
     of_asset.all_done = of_asset.all_done && item.status == "done";
+    // What breaks an asset today is critical and has no date; a quantum cause has one.
+    const bool breaks = item.severity == "critical" && item.deadline.empty();
+    of_asset.still_broken = of_asset.still_broken || (breaks && item.status != "done");
   }
   auto scored = scored_assets(judgement.assets, backlog, remediation, policy);
   for (std::size_t i = 0; i < scored.size(); ++i) {
     const auto known = items.find(judgement.assets[i].id);
-    if (known == items.end() || !known->second.all_done || !known->second.any_chosen) continue;
+    if (known == items.end() || !known->second.any_chosen) continue;
+    if (!known->second.all_done) {
+      if (scored[i].status == AssetStatus::kBroken && !known->second.still_broken)
+        scored[i].status = AssetStatus::kAtRisk;
+      continue;
+    }
     scored[i].status = AssetStatus::kSafe;
     scored[i].hndl_exposed = false;
     scored[i].pq_credit = kCreditPreferred;

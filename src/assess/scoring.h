@@ -39,7 +39,8 @@ struct Projection {
 };
 // The score of a stored judgement as it is, and as it would be if `done` (ids of backlog items)
 // were done. An asset is taken for safe, with its post-quantum group negotiated by default, once
-// none of its items is left; one with items left counts as it is.
+// none of its items is left; a broken one for at risk once none of those is left that break it
+// today; any other counts as it is.
 [[nodiscard]] Projection project(const inventory::Judgement& judgement,
                                  const std::map<std::string, RemediationState>& remediation,
                                  const std::set<std::string>& done);

@@ -10,7 +10,9 @@
 #include <random>
 #include <set>
 
+#include "assess/judge.h"
 #include "assess/mip.h"
+#include "assess/scoring.h"
 
 namespace carnet::assess {
 namespace {
@@ -325,6 +327,30 @@ TEST(PlanTest, StopsWhenItIsTold) {
   const Plan& plan = std::get<Plan>(answer);
   EXPECT_LE(plan.bound, plan.cost);
   EXPECT_GT(plan.bound, 0);
+}
+
+TEST(ProjectionTest, EachStepOfFixingRaisesTheScore) {
+  const auto scenario = find_scenario("bank-tls-inventory", Timestamp{std::chrono::hours(500000)});
+  JudgeInput input;
+  input.endpoints = scenario->endpoints;
+  input.now = Timestamp{std::chrono::hours(500000)};
+  const inventory::Judgement judgement = judge(input);
+  std::set<std::string> breaking;
+  std::set<std::string> all;
+  for (const inventory::BacklogItem& item : judgement.backlog) {
+    all.insert(item.id);
+    if (item.severity == "critical" && item.deadline.empty()) breaking.insert(item.id);
+  }
+  ASSERT_FALSE(breaking.empty());
+  const Projection none = project(judgement, {}, {});
+  EXPECT_EQ(none.now->score, *judgement.score);
+  EXPECT_EQ(none.then->score, *judgement.score);
+  EXPECT_EQ(none.now->low, *judgement.score_low);
+  const Projection mended = project(judgement, {}, breaking);
+  EXPECT_GT(mended.then->score, none.now->score);
+  const Projection whole = project(judgement, {}, all);
+  EXPECT_GT(whole.then->score, mended.then->score);
+  EXPECT_GT(whole.fixed_assets.size(), mended.fixed_assets.size());
 }
 
 TEST(MipTest, SolvesAKnapsackAndKnowsWhatCannotBe) {
