@@ -29,6 +29,7 @@ constexpr Migration kMigrations[] = {
     {.version = 5, .sql = postgresql::embedded::file_0005_uploads_sql},
     {.version = 6, .sql = postgresql::embedded::file_0006_remediation_and_drift_sql},
     {.version = 7, .sql = postgresql::embedded::file_0007_passcode_tries_sql},
+    {.version = 8, .sql = postgresql::embedded::file_0008_scan_count_sql},
 };
 constexpr int kLatest = std::rbegin(kMigrations)->version;
 
@@ -80,15 +81,16 @@ class Session {
 };
 
 Result<int> read_version(Session& session) {
+  // Asked before carnet_schema is looked for: an instance that migrates between the two questions
+  // makes both at once. Tables of an extension are nobody's data.
+  CARNET_TRY(tables, session.number("SELECT count(*) FROM pg_class c WHERE relkind IN ('r', 'p') "
+                                    "AND relnamespace = current_schema()::regnamespace "
+                                    "AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = "
+                                    "c.oid AND d.deptype = 'e')"));
   CARNET_TRY(ours, session.number("SELECT count(*) FROM pg_class WHERE relname = 'carnet_schema' "
                                   "AND oid = to_regclass('carnet_schema')"));
   if (ours == 0) {
-    // Tables of an extension are nobody's data.
-    CARNET_TRY(others, session.number("SELECT count(*) FROM pg_class c WHERE relkind IN ('r', 'p') "
-                                      "AND relnamespace = current_schema()::regnamespace "
-                                      "AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = "
-                                      "c.oid AND d.deptype = 'e')"));
-    if (others > 0)
+    if (tables > 0)
       return make_error(ErrorCode::kUnavailable,
                         "It has tables of another program, so Carnet leaves it alone. Give Carnet "
                         "a database of its own.");

@@ -23,6 +23,7 @@ const std::map<std::string, std::string> kOwners = {
     {"scan_events", "(SELECT tenant_id FROM scans WHERE id = scan_id)"},
     {"scan_files", "(SELECT tenant_id FROM scans WHERE id = scan_id)"},
     {"share_views", "(SELECT tenant_id FROM shares WHERE shares.id = share_id)"},
+    {"passcode_tries", "(SELECT tenant_id FROM shares WHERE shares.id = share_id)"},
     {"passport_files",
      "(SELECT tenant_id FROM passports p WHERE p.scan_id = passport_files.scan_id)"},
 };
@@ -122,7 +123,7 @@ class RowSecurity : public StoreTest {
       return {};
     }));
     EXPECT_TRUE(run([&](Connection& c) { return fill_trails(c, side); }));
-    fill_others(side.tenant.str());
+    fill_others(side);
     return side;
   }
   Result<void> fill_scan(Connection& c, const Side& side) {
@@ -152,16 +153,20 @@ class RowSecurity : public StoreTest {
   }
 
   // Rows that no function above makes.
-  void fill_others(const std::string& tenant) {
+  void fill_others(const Side& side) {
     const std::map<std::string, std::string> rows = {
         {"remediation", "('{0}', 'item', 'a', 'open', '', '', '', '', '', '', 1, '')"},
         {"drift_events", "('{0}-d', '{0}', 1, 's', '', 'h', 1, 'a', 'added', 'same', '', '')"},
+        {"passcode_tries", "('{1}', 1, 'v', 1)"},
         {"drift_days", "('{0}', '2026-11-24', 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1)"},
     };
-    for (const std::string& table : tables())
-      if (const auto row = rows.find(table); row != rows.end())
-        static_cast<void>(as_superuser(fmt::format(
-            "INSERT INTO {} VALUES {}", table, fmt::format(fmt::runtime(row->second), tenant))));
+    for (const std::string& table : tables()) {
+      const auto row = rows.find(table);
+      if (row == rows.end()) continue;
+      const std::string values =
+          fmt::format(fmt::runtime(row->second), side.tenant.str(), side.share.id.str());
+      static_cast<void>(as_superuser(fmt::format("INSERT INTO {} VALUES {}", table, values)));
+    }
   }
 
   test::PgCluster::Rows as_superuser(const std::string& sql) const {
