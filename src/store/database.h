@@ -192,7 +192,8 @@ class Database {
   // What transactions on any instance told with Connection::notify(). `payload` is nullopt when
   // some may have been missed (the connection that listens was away): then everything counts as
   // told. Called on a thread of the database, which must not be kept waiting; never on SQLite,
-  // where there is one instance. Own notifications come back too.
+  // where there is one instance. Own notifications come back too. The callback must be
+  // callable until stop() has returned.
   using OnNotification = std::function<void(std::optional<std::string_view> payload)>;
   virtual void on_notification(std::string /*channel*/, OnNotification /*callback*/) {}
   // True while this instance is the one that holds `name`, among all on the database. The first

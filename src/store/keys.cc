@@ -43,8 +43,9 @@ Result<void> insert(Connection& db, const KeyRow& row) {
 }
 
 PointQuery<KeyRow> by_public_id(std::string_view public_id) {
-  return {
-      .sql = CARNET_SELECT_KEY "WHERE k.public_id = $1", .key = std::string(public_id), .read = read};
+  return {.sql = CARNET_SELECT_KEY "WHERE k.public_id = $1",
+          .key = std::string(public_id),
+          .read = read};
 }
 
 Result<std::vector<KeyRow>> list(Connection& db, const TenantId& tenant, const Page& page) {

@@ -12,8 +12,8 @@ namespace carnet::store {
 namespace {
 
 // What is put without waiting for its answer is sent at the latest when it is as much as this.
-constexpr std::size_t kPutMax = 256;
-constexpr std::size_t kPutBytesMax = std::size_t{1} << 20U;
+constexpr std::size_t kPutMax = 256;                         // limit: internal
+constexpr std::size_t kPutBytesMax = std::size_t{1} << 20U;  // limit: internal
 
 std::string_view state_of(const pg_result* result) {
   const char* state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
@@ -56,10 +56,7 @@ void PgConnection::begin(Mode mode) {
 }
 
 Result<void> PgConnection::lost() {
-  if (!failed_) {
-    failed_ = pg_lost(link_->why_broken());
-    if (commit_sent_) failed_->internal += "; whether the commit counted is not known";
-  }
+  if (!failed_) failed_ = pg_lost(link_->why_broken());
   return tl::unexpected(*failed_);
 }
 
@@ -149,6 +146,7 @@ Result<void> PgConnection::commit() {
     commit_sent_ = true;
     if (!link_->put("COMMIT", {})) return lost();
     const Result<PgResultPtr> done = exchange();
+    if (!done && link_->broken()) failed_->internal += "; whether the commit counted is not known";
     // The server answers COMMIT of a transaction that failed with ROLLBACK, and no error.
     if (done && std::string_view(PQcmdStatus(done->get())) == "COMMIT") return {};
     if (done) failed_ = make_internal("a closure went on after an error that it kept").value();

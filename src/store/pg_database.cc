@@ -75,10 +75,12 @@ class PgDatabase final : public Database {
             .setup = pg_session_setup(static_cast<int>(statement_timeout.count())),
             .answer_timeout = statement_timeout + kAnswerGrace};
   }
-  static PgPool::Options pool(const PostgresOptions& options, PgConnection::Mode mode) {
+  PgPool::Options pool(const PostgresOptions& options, PgConnection::Mode mode) const {
     const int readers = std::max(1, options.connections / kReadersShare);
     const bool writes = mode == PgConnection::Mode::kWrite;
-    return {.connect = connect_options(options, options.statement_timeout),
+    PgConnectOptions connect = connect_options(options, options.statement_timeout);
+    connect.health = &health_;
+    return {.connect = std::move(connect),
             .mode = mode,
             .threads = writes ? std::max(1, options.connections - readers) : readers,
             .queue_max = options.queue_max};

@@ -19,7 +19,11 @@ class PgHealth {
     failed_at_ms_.store(now_ms(), std::memory_order_relaxed);
     reachable_.store(false, std::memory_order_relaxed);
   }
-  void set_reachable(bool reachable) { reachable_.store(reachable, std::memory_order_relaxed); }
+  // Whoever is told that it is there may try at once.
+  void set_reachable(bool reachable) {
+    if (reachable) failed_at_ms_.store(-kPause_ms, std::memory_order_relaxed);
+    reachable_.store(reachable, std::memory_order_relaxed);
+  }
   [[nodiscard]] bool reachable() const { return reachable_.load(std::memory_order_relaxed); }
   // A write found the disk full or the like; cleared by one that succeeds.
   void set_write_fault(bool fault) { write_fault_.store(fault, std::memory_order_relaxed); }

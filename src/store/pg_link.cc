@@ -23,6 +23,10 @@ constexpr unsigned kFloat8 = 701;
 constexpr int kBinary = 1;
 constexpr int kTextForm = 0;
 
+constexpr std::chrono::milliseconds kLook{500};
+// For an answer, once the server cannot be reached by others.
+constexpr std::chrono::seconds kPatience{5};
+
 constexpr int kServerVersionMin = 130000;
 
 template <class Number>
@@ -124,7 +128,7 @@ Result<std::unique_ptr<PgLink>> PgLink::open(const PgConnectOptions& options) {
   }
   if (PQsetnonblocking(connection.get(), 1) != 0 || PQenterPipelineMode(connection.get()) != 1)
     return tl::unexpected(pg_lost(PQerrorMessage(connection.get())));
-  return std::make_unique<PgLink>(std::move(connection), options.answer_timeout);
+  return std::make_unique<PgLink>(std::move(connection), options);
 }
 
 int PgLink::server_version() const { return PQserverVersion(connection_); }
@@ -226,21 +230,15 @@ bool PgLink::take_input() {
   return false;
 }
 
-bool PgLink::wait_for_socket(std::chrono::steady_clock::time_point deadline) {
+// False: the link is broken. True tells nothing but that it is worth another look.
+bool PgLink::wait_for_socket(std::chrono::milliseconds time) {
   const bool more = flush();
   if (broken()) return false;
-  const auto left =
-      std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
   pollfd entry{.fd = PQsocket(connection_),
                .events = static_cast<short>(more ? POLLIN | POLLOUT : POLLIN),
                .revents = 0};
-  const int ready = left.count() <= 0 ? 0 : ::poll(&entry, 1, static_cast<int>(left.count()));
-  if (ready == 0) {
-    give_up("the server did not answer in time");
-    return false;
-  }
-  // Interrupted: the next round tries again.
-  return ready < 0 || (entry.revents & (POLLIN | POLLERR | POLLHUP)) == 0 || take_input();
+  const int ready = ::poll(&entry, 1, static_cast<int>(time.count()));
+  return ready <= 0 || (entry.revents & (POLLIN | POLLERR | POLLHUP)) == 0 || take_input();
 }
 
 // One result of libpq; nullopt where it only marked the end of a statement's results.
@@ -283,12 +281,16 @@ PgLink::Reply PgLink::next_if_there() {
 }
 
 PgLink::Reply PgLink::next() {
-  const auto deadline = std::chrono::steady_clock::now() + answer_timeout_;
+  const auto begin = std::chrono::steady_clock::now();
   for (;;) {
     if (sent_.empty()) give_up("nothing was asked");
     Reply reply = next_if_there();
     if (reply.kind != Reply::Kind::kNothingYet) return reply;
-    if (!wait_for_socket(deadline)) return {.kind = Reply::Kind::kBroken};
+    if (!wait_for_socket(std::min(kLook, answer_timeout_))) return {.kind = Reply::Kind::kBroken};
+    const auto waited = std::chrono::steady_clock::now() - begin;
+    const bool alone = health_ == nullptr || health_->reachable();
+    if (waited > answer_timeout_ || (waited > kPatience && !alone))
+      give_up("the server did not answer in time");
   }
 }
 

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "store/database.h"
+#include "store/pg_health.h"
 
 struct pg_conn;
 struct pg_result;
@@ -25,6 +26,9 @@ struct PgConnectOptions {
   // SQL for the new session, many statements: role, time-outs.
   std::string setup;
   std::chrono::milliseconds answer_timeout{40'000};
+  // If given, an answer that takes long is given up as soon as the server cannot be reached by
+  // others either. Must outlive the link.
+  const PgHealth* health = nullptr;
 };
 
 struct PgResultDelete {
@@ -60,8 +64,11 @@ class PgLink {
   // As pg_connect().
   [[nodiscard]] static Result<std::unique_ptr<PgLink>> open(const PgConnectOptions& options);
   // Takes over an open connection; use open().
-  PgLink(PgHandle connection, std::chrono::milliseconds answer_timeout)
-      : owner_(std::move(connection)), connection_(owner_.get()), answer_timeout_(answer_timeout) {}
+  PgLink(PgHandle connection, const PgConnectOptions& options)
+      : owner_(std::move(connection)),
+        connection_(owner_.get()),
+        answer_timeout_(options.answer_timeout),
+        health_(options.health) {}
   PgLink(const PgLink&) = delete;
   PgLink& operator=(const PgLink&) = delete;
 
@@ -114,12 +121,13 @@ class PgLink {
 
   void bind(std::span<const Param> params);
   [[nodiscard]] Prepared& prepared(std::string_view sql);
-  [[nodiscard]] bool wait_for_socket(std::chrono::steady_clock::time_point deadline);
+  [[nodiscard]] bool wait_for_socket(std::chrono::milliseconds time);
   [[nodiscard]] std::optional<Reply> take_result();
 
   PgHandle owner_;
   pg_conn* connection_;
   std::chrono::milliseconds answer_timeout_;
+  const PgHealth* health_;
   std::string why_broken_;
   std::unordered_map<std::string, Prepared, TextHash, std::equal_to<>> statements_;
   std::deque<Sent> sent_;

@@ -59,8 +59,8 @@ class PgLookups {
     std::size_t answered = 0;
     std::chrono::steady_clock::time_point sent;
   };
-  static constexpr std::size_t kBatchMax = 64;
-  static constexpr std::size_t kBatchesMax = 16;
+  static constexpr std::size_t kBatchMax = 64;    // limit: internal
+  static constexpr std::size_t kBatchesMax = 16;  // limit: internal
 
   void loop();
   [[nodiscard]] std::vector<Lookup> take();

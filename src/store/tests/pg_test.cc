@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 
 #include <boost/asio/detached.hpp>
-#include <condition_variable>
+#include <csignal>
 #include <limits>
 #include <thread>
 
@@ -313,6 +313,33 @@ TEST_F(Postgres, ConnectionsThatWereCutAreMadeAnewWithoutAnError) {
   }
 }
 
+TEST_F(Postgres, ACommitThatWasCutIsNeitherAnsweredAsDoneNorRunAgain) {
+  beside(
+      "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS "
+      "'BEGIN PERFORM pg_sleep(60); RETURN NULL; END'; "
+      "CREATE CONSTRAINT TRIGGER slow AFTER INSERT ON things DEFERRABLE INITIALLY DEFERRED "
+      "FOR EACH ROW EXECUTE FUNCTION slow()");
+  std::atomic<int> runs{0};
+  Result<void> result;
+  std::thread thread([&] {
+    result = write([&](Connection& c) {
+      ++runs;
+      return insert(c, 1);
+    });
+  });
+  EXPECT_TRUE(soon([&] {
+    return rows(
+               "SELECT count(*) FROM pg_stat_activity WHERE query = 'COMMIT' AND state = 'active' "
+               "AND datname = current_database()") == test::PgCluster::Rows{{"1"}};
+  }));
+  cut_connections();
+  thread.join();
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().code, ErrorCode::kUnavailable);
+  EXPECT_THAT(result.error().internal, HasSubstr("not known"));
+  EXPECT_EQ(runs, 1);
+}
+
 TEST_F(Postgres, ADatabaseThatIsAwayIsUnavailableAtOnceAndComesBackByItself) {
   ASSERT_TRUE(write([](Connection& c) { return insert(c, 1); }));
   allow_connections(false);
@@ -351,6 +378,31 @@ TEST_F(Postgres, ColumnsThatAppearMeanwhileAreNoError) {
   }
   for (int i = 0; i < 20; ++i) EXPECT_TRUE(write(all));
   EXPECT_EQ(**find_all(), 1);
+}
+
+// Stopped processes answer nothing and refuse nothing, as a cut network.
+TEST_F(Postgres, AServerThatHangsIsGivenUpAndComesBack) {
+  db_->stop();
+  const auto opened = open_postgres({.url = own_->url(), .connections = 2});  // one that writes
+  ASSERT_TRUE(opened);
+  Database& db = **opened;
+  ASSERT_TRUE(db.write_blocking([](Connection& c) { return insert(c, 1); }));
+  std::vector<int> pids;
+  for (const auto& row : rows("SELECT split_part(pg_read_file('postmaster.pid'), E'\\n', 1) UNION "
+                              "SELECT pid::text FROM pg_stat_activity WHERE datname = "
+                              "current_database() AND application_name = 'carnet'"))
+    pids.push_back(std::stoi(row.front()));
+  for (const int pid : pids) ASSERT_EQ(::kill(pid, SIGSTOP), 0);
+  const auto begin = std::chrono::steady_clock::now();
+  const Result<void> refused = db.write_blocking([](Connection& c) { return insert(c, 2); });
+  const auto took = std::chrono::steady_clock::now() - begin;
+  EXPECT_FALSE(db.healthy());
+  for (const int pid : pids) EXPECT_EQ(::kill(pid, SIGCONT), 0);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kUnavailable);
+  EXPECT_LT(took, 30s);  // and not the 40 s that an answer may take
+  EXPECT_TRUE(soon([&] { return db.healthy(); }));
+  EXPECT_TRUE(db.write_blocking([](Connection& c) { return insert(c, 3); }));
 }
 
 class Heard {
