@@ -223,7 +223,7 @@ constexpr Route kRoutes[] = {
     write({kPost, "/tenant/scans/{scan_id}/remediation/import", "remediation.import", kOperator,
            "remediation", "RemediationTable", "RemediationImport", 200,
            "Take over states from a table; rows that are wrong are named", import_remediation, true,
-           false, false, kJson, "text/csv", kBodyBytesMax, "dry_run"}),
+           false, false, kJson, "text/csv, text/plain", kBodyBytesMax, "dry_run"}),
     write({kPost, "/tenant/scans/{scan_id}/remediation/verify", "remediation.verify", kOperator,
            "remediation", "RemediationVerify", "RemediationProof", 200,
            "Whether a later scan proves that an item is done", verify_remediation, true}),

@@ -4,6 +4,7 @@
 #include <boost/json.hpp>
 
 #include "api/routes.h"
+#include "assess/judge.h"
 #include "base/json.h"
 #include "tests/integration/stack.h"
 
@@ -14,6 +15,18 @@ using api::Access;
 using api::Route;
 
 const crypto::Digest256 kLogged = crypto::sha256(std::string_view("an envelope"));
+
+// An item of the sample's backlog; its id is the same in every scan of it.
+const std::string& sample_item() {
+  static const std::string id = [] {
+    const Timestamp now{std::chrono::hours(24) * 20000};
+    assess::JudgeInput input;
+    input.endpoints = assess::find_scenario("bank-tls-inventory", now)->endpoints;
+    input.now = now;
+    return assess::judge(input).backlog.at(0).id;
+  }();
+  return id;
+}
 
 std::string path_for(const Route& route, const Tenant& tenant) {
   std::string path(route.path);
@@ -26,6 +39,7 @@ std::string path_for(const Route& route, const Tenant& tenant) {
   put("{share_id}", tenant.share_id);
   put("{token}", tenant.share_token);
   put("{name}", "carnet.css");
+  put("{remediation_id}", sample_item());
   put("{key_id}", "key_00000000000000000000000000");
   put("{tile_path}", "0/000.p/1");
   if (route.operation_id == "scan.diff") path += "?against=" + tenant.scan_id;
@@ -42,11 +56,27 @@ std::string body_for(const Route& route) {
   if (route.request == "HandshakeTarget") return R"({"target":"127.0.0.1:1"})";
   if (route.request == "SharePatch") return R"({"label":"renamed"})";
   if (route.request == "UploadBundle") return "host,port\nwww.bank.example,443\n";
+  if (route.request == "RemediationTable") return "remediationId,owner\n";
+  if (route.request == "RemediationUpdate")
+    return R"({"remediationId":")" + sample_item() + R"(","status":"open"})";
+  if (route.request == "RemediationVerify")
+    return R"({"remediationId":")" + sample_item() +
+           R"(","verifyScanId":"scan_00000000000000000000000000"})";
+  if (route.request == "RemediationIds") return R"({"remediationIds":[]})";
+  if (route.request == "PlanRequest") return R"({"capacityDaysPerWeek":5})";
   return route.request.empty() ? "" : "{}";
 }
 
+HttpHeaders headers_for(const Route& route, const std::string& key) {
+  HttpHeaders headers = Stack::bearer(key);
+  if (route.request == "RemediationTable") headers.emplace_back("Content-Type", "text/csv");
+  return headers;
+}
+
+// What would take away what the others need, would not end, or needs a later scan.
 bool destroys(const Route& route) {
-  return route.method == api::Method::kDelete || route.operation_id == "scan.events";
+  return route.method == api::Method::kDelete || route.operation_id == "scan.events" ||
+         route.operation_id == "remediation.verify";
 }
 
 class ContractTest : public ::testing::Test {
@@ -77,7 +107,8 @@ TEST_F(ContractTest, EveryRoleOnEveryRouteOfOwnTenant) {
     for (const Caller& caller : callers) {
       const bool allowed = caller.role >= route.access.role();
       if (allowed && destroys(route)) continue;
-      const HttpAnswer answer = stack.ask(method, path, Stack::bearer(caller.key), body_for(route));
+      const HttpAnswer answer =
+          stack.ask(method, path, headers_for(route, caller.key), body_for(route));
       if (allowed) {
         EXPECT_TRUE(answer.status < 400 || answer.status == 409)
             << caller.name << " " << method << " " << path << ": " << answer.status << " "
@@ -106,7 +137,7 @@ TEST_F(ContractTest, AnotherTenantsObjectsAreNotThere) {
       continue;
     const std::string method(api::to_string(route.method));
     const HttpAnswer answer =
-        stack.ask(method, path_for(route, own), Stack::bearer(other.admin), body_for(route));
+        stack.ask(method, path_for(route, own), headers_for(route, other.admin), body_for(route));
     EXPECT_EQ(answer.status, 404) << method << " " << route.path << ": " << answer.body;
   }
   // And nothing was changed by trying.
