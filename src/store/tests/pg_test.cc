@@ -248,6 +248,7 @@ TEST_F(Postgres, ALockMakesReadingAndThenWritingSafe) {
   constexpr int kRounds = 20;
   const auto second = open();  // another instance
   std::vector<std::thread> threads;
+  threads.reserve(kThreads);
   for (int i = 0; i < kThreads; ++i)
     threads.emplace_back([&, i] {
       Database& db = i % 2 == 0 ? *db_ : *second;
@@ -494,16 +495,18 @@ TEST_F(Postgres, DatabasesOfOthersAreLeftAlone) {
 TEST_F(Postgres, InstancesThatStartAtOnceMigrateOnce) {
   const std::string name = test::PgCluster::shared().create_database();
   const std::string url = test::PgCluster::shared().url(name);
+  constexpr int kInstances = 4;
   std::vector<std::thread> threads;
+  threads.reserve(kInstances);
   std::atomic<int> good{0};
-  for (int i = 0; i < 4; ++i)
+  for (int i = 0; i < kInstances; ++i)
     threads.emplace_back([&] {
       const auto migrated = migrate_postgres(url);
       EXPECT_TRUE(migrated) << migrated.error().public_detail;
       if (migrated && migrated->current == migrated->latest) ++good;
     });
   for (std::thread& thread : threads) thread.join();
-  EXPECT_EQ(good, 4);
+  EXPECT_EQ(good, kInstances);
   test::PgCluster::shared().drop_database(name);
 }
 
