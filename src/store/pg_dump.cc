@@ -38,11 +38,11 @@ constexpr const char* kSettings =
     "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0; "
     "SET LOCAL client_encoding = 'UTF8'; SET LOCAL carnet.tenant = '*'";
 
-std::string quoted(std::string_view name) { return fmt::format("\"{}\"", name); }
+std::string quoted_name(std::string_view name) { return fmt::format("\"{}\"", name); }
 
 std::string list_of(const std::vector<std::string>& columns) {
   std::string out;
-  for (const std::string& column : columns) out += (out.empty() ? "" : ",") + quoted(column);
+  for (const std::string& column : columns) out += (out.empty() ? "" : ",") + quoted_name(column);
   return out;
 }
 
@@ -129,7 +129,7 @@ class PgDumpReader final : public DumpReader {
 
   [[nodiscard]] Result<std::int64_t> rows(const DumpTable& table, const Sink& sink) override {
     CARNET_TRY_VOID(session_.run(fmt::format("COPY (SELECT {} FROM {}) TO STDOUT",
-                                             list_of(table.columns), quoted(table.name)),
+                                             list_of(table.columns), quoted_name(table.name)),
                                  table.name));
     std::string piece;
     std::int64_t count = 0;
@@ -175,7 +175,7 @@ class PgDumpWriter final : public DumpWriter {
     for (int row = 0; row < PQntuples(forced.get()); ++row) {
       forced_.emplace_back(PQgetvalue(forced.get(), row, 0));
       CARNET_TRY_VOID(session_.run(
-          fmt::format("ALTER TABLE {} NO FORCE ROW LEVEL SECURITY", quoted(forced_.back())),
+          fmt::format("ALTER TABLE {} NO FORCE ROW LEVEL SECURITY", quoted_name(forced_.back())),
           forced_.back()));
     }
     return {};
@@ -195,7 +195,7 @@ class PgDumpWriter final : public DumpWriter {
                                       table.name, column));
     table_ = table.name;
     CARNET_TRY_VOID(session_.run(
-        fmt::format("COPY {} ({}) FROM STDIN", quoted(table.name), list_of(table.columns)),
+        fmt::format("COPY {} ({}) FROM STDIN", quoted_name(table.name), list_of(table.columns)),
         table_));
     return {};
   }
@@ -227,10 +227,10 @@ class PgDumpWriter final : public DumpWriter {
   // is brought up to date by the next start.
   [[nodiscard]] Result<void> finish() override {
     for (const DumpTable& table : tables_)
-      CARNET_TRY_VOID(session_.run(fmt::format("ANALYZE {}", quoted(table.name)), table.name));
+      CARNET_TRY_VOID(session_.run(fmt::format("ANALYZE {}", quoted_name(table.name)), table.name));
     for (const std::string& name : forced_)
-      CARNET_TRY_VOID(
-          session_.run(fmt::format("ALTER TABLE {} FORCE ROW LEVEL SECURITY", quoted(name)), name));
+      CARNET_TRY_VOID(session_.run(
+          fmt::format("ALTER TABLE {} FORCE ROW LEVEL SECURITY", quoted_name(name)), name));
     CARNET_TRY_VOID(session_.run("COMMIT", "COMMIT"));
     return {};
   }
@@ -257,8 +257,8 @@ Result<void> check_empty(const std::string& url) {
   CARNET_TRY_VOID(session.run("SET LOCAL carnet.tenant = '*'", "SET"));
   CARNET_TRY(tables, session.tables());
   for (const DumpTable& table : tables) {
-    CARNET_TRY(
-        row, session.run(fmt::format("SELECT 1 FROM {} LIMIT 1", quoted(table.name)), table.name));
+    CARNET_TRY(row, session.run(fmt::format("SELECT 1 FROM {} LIMIT 1", quoted_name(table.name)),
+                                table.name));
     if (PQntuples(row.get()) > 0)
       return make_error(
           ErrorCode::kConflict,

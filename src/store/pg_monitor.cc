@@ -9,7 +9,7 @@ constexpr std::chrono::milliseconds kRound{1000};
 constexpr std::chrono::milliseconds kRetry{500};  // after a failed attempt to connect
 
 // An identifier for a statement that takes no parameter.
-std::string quoted(std::string_view name) {
+std::string quoted_name(std::string_view name) {
   std::string out = "\"";
   for (const char c : name) {
     if (c == '"') out += '"';
@@ -120,7 +120,7 @@ bool PgMonitor::listen() {
   }
   for (const auto& listener : fresh) {
     session_->begin(PgConnection::Mode::kNone);
-    if (!session_->run("LISTEN " + quoted(listener->channel))) return false;
+    if (!session_->run("LISTEN " + quoted_name(listener->channel))) return false;
     listener->listening = true;
     // Whatever was told before this session listened has not been heard.
     listener->callback(std::nullopt);

@@ -47,7 +47,7 @@ Result<SqliteTables> read_tables(SqliteConnection& connection) {
   return out;
 }
 
-std::string quoted(std::string_view name) { return fmt::format("\"{}\"", name); }
+std::string quoted_name(std::string_view name) { return fmt::format("\"{}\"", name); }
 
 void append_field(std::string& out, const Row& row, int index, ColumnType type) {
   if (row.is_null(index)) return append_copy_null(out);
@@ -104,9 +104,9 @@ class SqliteDumpReader final : public DumpReader {
   [[nodiscard]] Result<std::int64_t> rows(const DumpTable& table, const Sink& sink) override {
     const std::vector<SqliteColumn>& columns = columns_.at(table.name);
     std::string sql = "SELECT ";
-    for (const SqliteColumn& column : columns) sql += quoted(column.name) + ",";
+    for (const SqliteColumn& column : columns) sql += quoted_name(column.name) + ",";
     sql.back() = ' ';
-    sql += "FROM " + quoted(table.name);
+    sql += "FROM " + quoted_name(table.name);
     std::string piece;
     std::int64_t count = 0;
     const auto flush = [&] {
@@ -163,10 +163,11 @@ class SqliteDumpWriter final : public DumpWriter {
                           fmt::format("It has a column {}.{} that its schema does not have.",
                                       table.name, column));
       types_.push_back(found->type);
-      names += (names.empty() ? "" : ",") + quoted(column);
+      names += (names.empty() ? "" : ",") + quoted_name(column);
       values += fmt::format("{}${}", values.empty() ? "" : ",", types_.size());
     }
-    insert_ = fmt::format("INSERT INTO {} ({}) VALUES ({})", quoted(table.name), names, values);
+    insert_ =
+        fmt::format("INSERT INTO {} ({}) VALUES ({})", quoted_name(table.name), names, values);
     return {};
   }
 
