@@ -1,5 +1,6 @@
 """Starts, stops and calls the real program. Every process is on loopback, on a port the system chose, and ended by pid."""
 
+import atexit
 import json
 import os
 import re
@@ -53,6 +54,7 @@ class _Postgresql:
     def name(cls, data):
         if not cls.cluster:
             cls.cluster = pg_cluster.Cluster()
+            atexit.register(cls.cluster.stop)
         if str(data) not in cls.names:
             cls.names[str(data)] = cls.cluster.create_database()
         return cls.names[str(data)]
