@@ -27,6 +27,7 @@ constexpr Migration kMigrations[] = {
     {.version = 5, .sql = embedded::file_0005_uploads_sql},
     {.version = 6, .sql = embedded::file_0006_remediation_and_drift_sql},
     {.version = 7, .sql = embedded::file_0007_passcode_tries_sql},
+    {.version = 8, .sql = embedded::file_0008_scan_count_sql},
 };
 constexpr int kLatest = std::rbegin(kMigrations)->version;
 

@@ -147,6 +147,9 @@ TEST_F(Repositories, ScansBelongToTheirTenant) {
   EXPECT_EQ(w([&](Connection& c) { return scans::latest_finished(c, ours_); })->id, row.id);
   const auto newer = add_scan(ours_, "success");
   EXPECT_EQ(w([&](Connection& c) { return scans::latest_finished(c, ours_); })->id, newer.id);
+  EXPECT_TRUE(w([&](Connection& c) { return scans::erase(c, ours_, newer.id); }));
+  EXPECT_FALSE(w([&](Connection& c) { return scans::erase(c, ours_, newer.id); }));
+  EXPECT_EQ(w([&](Connection& c) { return scans::count(c, ours_); }), 3);
 }
 
 TEST_F(Repositories, ListsPageThroughEveryRowOnceWhileRowsAreAdded) {
