@@ -87,6 +87,7 @@ struct Reduced {
   }
   [[nodiscard]] std::vector<double> of(const std::vector<double>& values) const {
     std::vector<double> out;
+    out.reserve(columns.size());
     for (const int column : columns) out.push_back(values[static_cast<std::size_t>(column)]);
     return out;
   }

@@ -39,7 +39,8 @@ Calendar::Calendar(const PlanProblem& problem, const std::vector<bool>& use_free
 }
 
 std::int64_t Calendar::until(int day) const {
-  return until_[static_cast<std::size_t>(std::clamp(day, -1, days() - 1) + 1)];
+  const int place = std::clamp(day, -1, days() - 1) + 1;
+  return until_[static_cast<std::size_t>(place)];
 }
 
 int Calendar::week_of(int day) const {

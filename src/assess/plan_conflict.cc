@@ -202,7 +202,7 @@ class TooMuchByDay {
     MipRow excess{.lower = 0, .upper = kMipInfinity, .elements = {}};
     for (std::size_t i = 0; i < problem.items.size(); ++i)  // wanted by the day, or not
       excess.elements.emplace_back(add({.lower = 0, .upper = 1, .cost = 0, .integer = false}),
-                                   static_cast<double>(work_of(problem.items[i]) / step));
+                                   units_of(work_of(problem.items[i]), step));
     want(at_end);
     std::int64_t full = 0;
     for (const auto& [freezes, working_days] : frozen_days()) {
@@ -239,6 +239,11 @@ class TooMuchByDay {
   }
 
  private:
+  // Without rest: `step` divides all of them.
+  static double units_of(std::int64_t work, std::int64_t step) {
+    const std::int64_t units = work / step;
+    return static_cast<double>(units);
+  }
   int add(const MipColumn& column) {
     model_.columns.push_back(column);
     return static_cast<int>(model_.columns.size()) - 1;
