@@ -25,11 +25,6 @@
 
 namespace carnet::assess {
 
-inline constexpr std::size_t kPlanItemsMax = 1000;
-inline constexpr std::size_t kPlanDependenciesMax = 2000;
-inline constexpr std::size_t kPlanFreezesMax = 100;
-inline constexpr int kPlanWeeksMax = 520;
-
 // Work inside a plan is counted in five-hundredths of a working day: a fifth of any week's
 // capacity, what one day holds, is then whole.
 inline constexpr std::int64_t kPlanUnitsPerDay = 500;
@@ -49,7 +44,7 @@ struct PlanFreeze {
 struct PlanProblem {
   Day start;
   std::int64_t capacity = 0;  // hundredths of a working day a week, > 0, ≤ 10^7
-  int weeks_max = kPlanWeeksMax;
+  int weeks_max = 520;        // > 0; everything is finished by their end
   std::vector<PlanItem> items;
   std::vector<std::pair<std::size_t, std::size_t>> dependencies;  // first, then second
   std::vector<PlanFreeze> freezes;
