@@ -322,7 +322,6 @@ TEST_F(RowSecurity, RepositoriesThatForgetTheirTenantFindNothingOfAnother) {
     };
     counts([&](Connection& c) { return size(keys::list(c, us, {})); }, 1, 2);
     counts([&](Connection& c) { return size(scans::list(c, us, {})); }, 1, 2);
-    counts([&](Connection& c) { return scans::count(c, us); }, 1, 2);
     counts([&](Connection& c) { return size(shares::list(c, us, std::nullopt, {})); }, 1, 2);
     counts([&](Connection& c) { return size(shares::list(c, us, theirs_.scan, {})); }, 0, 1);
     counts([&](Connection& c) { return size(audit::list(c, us.str(), {}, {})); }, 1, 2);
