@@ -16,7 +16,7 @@ import tempfile
 import time
 
 import tlog
-from harness import Service, call, init, wait_until
+from harness import Service, call, database_flags, init, wait_until
 
 HERE = pathlib.Path(__file__).parent
 SAMPLE = {"scenarioId": "bank-tls-inventory", "useFixture": True}
@@ -96,8 +96,8 @@ def main():
             other = tlog.vkey("monitor.example/log", b"\1", stranger.public)
             assert subprocess.run([monitor, service.url, other], capture_output=True).returncode != 0
             assert service.stop() == 0
-        refused = subprocess.run([carnet, "serve", "--data", data, "--listen", "127.0.0.1:0", "--log-origin", "other.example/log"],
-                                 capture_output=True, text=True)
+        refused = subprocess.run([carnet, "serve", "--data", data, "--listen", "127.0.0.1:0", "--log-origin", "other.example/log",
+                                  *database_flags(data)], capture_output=True, text=True)
         assert refused.returncode == 1 and "monitor.example/log" in refused.stderr, refused
     print("read by Go's packages, cosigned by two witnesses, a stranger and a fork refused")
 
