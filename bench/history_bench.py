@@ -160,7 +160,8 @@ class Postgres:
 
 @contextlib.contextmanager
 def serving(carnet, data, arguments):
-    child = subprocess.Popen([carnet, "serve", "--data", data, *arguments, "--listen", "127.0.0.1:0", "--log-level", "error", "--rate-limit",
+    program = carnet if isinstance(carnet, list) else [carnet]
+    child = subprocess.Popen([*program, "serve", "--data", data, *arguments, "--listen", "127.0.0.1:0", "--log-level", "error", "--rate-limit",
                               "1000000", "--public-rate-limit", "0", "--links-per-scan", "0", "--links-per-tenant", "0"],
                              stdout=subprocess.PIPE, text=True)
     try:
