@@ -30,6 +30,7 @@ constexpr Migration kMigrations[] = {
     {.version = 6, .sql = postgresql::embedded::file_0006_remediation_and_drift_sql},
     {.version = 7, .sql = postgresql::embedded::file_0007_passcode_tries_sql},
     {.version = 8, .sql = postgresql::embedded::file_0008_scan_count_sql},
+    {.version = 9, .sql = postgresql::embedded::file_0009_inventory_facets_sql},
 };
 constexpr int kLatest = std::rbegin(kMigrations)->version;
 

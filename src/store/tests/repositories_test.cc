@@ -361,6 +361,10 @@ TEST_F(Repositories, InventoryIsTheNewestScanOfEachEndpoint) {
   EXPECT_EQ(page({.status = "good"}).size(), 1u);
   EXPECT_EQ(page({.host = "b"}).size(), 2u);
   EXPECT_EQ(page({.kind = "certificate", .host = "b"}).size(), 0u);
+  EXPECT_EQ(page({.kind = "kex", .status = "bad"}).size(), 3u);
+  EXPECT_EQ(page({.kind = "kex", .status = "good"}).size(), 0u);
+  EXPECT_EQ(page({.status = "bad", .after = "a\n443\n1", .limit = 1}).front().asset.host, "b");
+  EXPECT_EQ(page({.status = "bad", .after = "b\n8\n0"}).size(), 1u);
   EXPECT_EQ(page({.host = "b", .after = "b\n8\n0"}).size(), 1u);
   for (const char* bad : {"x", "a\n1", "a\nx\n1", "a\n\n1"}) {
     const Closure<std::vector<scans::InventoryRow>> closure = [&](Connection& c) {
@@ -370,6 +374,38 @@ TEST_F(Repositories, InventoryIsTheNewestScanOfEachEndpoint) {
     ASSERT_FALSE(refused) << bad;
     EXPECT_EQ(refused.error().code, ErrorCode::kValidationFailed);
   }
+}
+
+TEST_F(Repositories, FacetsOfTheInventoryFollowItsAssets) {
+  const auto facets = [&] { return number("SELECT count(*) FROM inventory_facets"); };
+  const auto put = [&](const ScanId& scan, std::string kind, std::string status) {
+    ASSERT_TRUE(run([&](Connection& c) -> Result<void> {
+      CARNET_TRY_VOID(scans::put_assets(
+          c, ours_, scan,
+          {{.asset_id = "1", .kind = std::move(kind), .host = "a", .port = 1, .status = status},
+           {.asset_id = "2", .kind = "tls", .host = "a", .port = 1, .status = status}}));
+      return scans::mark_latest(c, ours_, scan, {{"a", 1}});
+    }));
+  };
+  const auto count = [&](std::string kind, std::string status) {
+    const scans::InventoryFilter filter{.kind = std::move(kind), .status = std::move(status)};
+    return w([&](Connection& c) { return scans::inventory(c, ours_, filter); }).size();
+  };
+  const ScanId before = add_scan(ours_, "success").id, after = add_scan(ours_, "success").id;
+  put(before, "ssh", "bad");
+  EXPECT_EQ(facets(), 5);  // ssh, tls, bad, ssh and bad, tls and bad
+  put(after, "certificate", "good");
+  EXPECT_EQ(facets(), 5);
+  EXPECT_EQ(count("ssh", ""), 0u);
+  EXPECT_EQ(count("", "bad"), 0u);
+  EXPECT_EQ(count("", "good"), 2u);
+  EXPECT_EQ(count("certificate", "good"), 1u);
+  put(before, "ssh", "bad");  // late, so it changes nothing
+  EXPECT_EQ(count("tls", "good"), 1u);
+  EXPECT_TRUE(w([&](Connection& c) { return scans::erase(c, ours_, before); }));
+  EXPECT_EQ(facets(), 5);
+  EXPECT_TRUE(w([&](Connection& c) { return scans::erase(c, ours_, after); }));
+  EXPECT_EQ(facets(), 0);
 }
 
 TEST_F(Repositories, SharesAreFoundListedChangedAndRevokedOnce) {
