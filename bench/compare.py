@@ -96,7 +96,7 @@ def wrk(url, seconds, script=None, environment=None):
     bad = re.search(r"Non-2xx or 3xx responses: (\d+)", out)
     if bad:
         sys.exit(f"{url.split('/r/')[0]}: {bad.group(1)} answers were not 2xx\n{out}")
-    p99 = re.search(r"^\s+99%\s+(\S+)$", out, re.MULTILINE).group(1)
+    p99 = re.search(r"^\s+99%\s+(\S+)", out, re.MULTILINE).group(1)
     return rate, p99
 
 

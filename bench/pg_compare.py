@@ -12,7 +12,7 @@ docs/benchmarks.md; exits 1 when a goal is missed.
 - **Two instances** beside one, behind nginx, where PostgreSQL is not what limits: a link's passcode is checked (Argon2id).
 
 The server is a private one, durable (fsync on). Every figure is the median of the rounds, the programs taken in turn within a round; a
-ratio is the median of the rounds' ratios. Needs Debian's postgresql, postgresql-contrib, nginx and wrk. Load stays on this machine.
+ratio is the median of the rounds' ratios. Needs Debian's postgresql, nginx and wrk. Load stays on this machine.
 """
 
 import argparse
@@ -108,7 +108,7 @@ def wrk(url, seconds, folder, work, lines, clients):
     bad = re.search(r"Non-2xx or 3xx responses: (\d+)", out)
     if bad:
         sys.exit(f"{work}: {bad.group(1)} answers were not 2xx\n{out}")
-    return float(re.search(r"Requests/sec:\s+([\d.]+)", out).group(1)), re.search(r"^\s+99%\s+(\S+)$", out, re.MULTILINE).group(1)
+    return float(re.search(r"Requests/sec:\s+([\d.]+)", out).group(1)), re.search(r"^\s+99%\s+(\S+)", out, re.MULTILINE).group(1)
 
 
 def pgbench(cluster, name, script, seconds, connections, folder, run):
