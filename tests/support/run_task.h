@@ -1,5 +1,5 @@
 #pragma once
-// Runs one Task to its end on an io_context of its own and gives its result; what the task throws
+// Runs one Task to its end on a context of its own and gives its result; what the task throws
 // comes out here. A task that has not ended after a minute fails an invariant, so that a test does
 // not hang. Any thread.
 
@@ -8,23 +8,23 @@
 #include <optional>
 
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/io_context.hpp>
 
 #include "base/check.h"
 #include "base/task.h"
+#include "tests/support/loaned_context.h"
 
 namespace carnet::test {
 
 inline void run_task(Task<void> task) {
-  boost::asio::io_context context;
+  const LoanedContext context;
   bool ended = false;
   std::exception_ptr thrown;
   const auto done = [&](std::exception_ptr error) {
     ended = true;
     thrown = error;
   };
-  boost::asio::co_spawn(context, std::move(task), done);
-  context.run_for(std::chrono::minutes(1));
+  boost::asio::co_spawn(*context, std::move(task), done);
+  context->run_for(std::chrono::minutes(1));
   CARNET_CHECK(ended);
   if (thrown) std::rethrow_exception(thrown);
 }

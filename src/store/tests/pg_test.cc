@@ -61,9 +61,9 @@ class Postgres : public ::testing::Test {
   }
   template <class T>
   static T wait(Task<T> task) {
-    boost::asio::io_context io;
-    auto future = boost::asio::co_spawn(io, std::move(task), boost::asio::use_future);
-    io.run();
+    const test::LoanedContext io;
+    auto future = boost::asio::co_spawn(*io, std::move(task), boost::asio::use_future);
+    io->run();
     return future.get();
   }
   // Something that is to come true by itself soon, as the design says within 5 s.
@@ -280,7 +280,7 @@ TEST_F(Postgres, PointReadsOfManyCallersEachGetTheirOwn) {
     for (std::int64_t i = 0; i < 100; ++i) CARNET_TRY_VOID(insert(c, i, i * i));
     return {};
   }));
-  boost::asio::io_context io;
+  const test::LoanedContext io;
   int right = 0;
   const auto ask = [](Database& db, std::int64_t id, int& good) -> Task<void> {
     auto query = thing(id);
@@ -290,8 +290,8 @@ TEST_F(Postgres, PointReadsOfManyCallersEachGetTheirOwn) {
   };
   constexpr int kAsked = 3000;
   for (int i = 0; i < kAsked; ++i)
-    boost::asio::co_spawn(io, ask(*db_, i % 101, right), boost::asio::detached);
-  io.run();
+    boost::asio::co_spawn(*io, ask(*db_, i % 101, right), boost::asio::detached);
+  io->run();
   EXPECT_EQ(right, kAsked);
 }
 

@@ -59,7 +59,7 @@ class Sqlite : public StoreTest {
   // Starts all closures while the writer is held, so that they share one transaction, and gives
   // their results in order.
   std::vector<Result<bool>> one_group(const std::vector<Database::Work>& closures) {
-    boost::asio::io_context io;
+    const test::LoanedContext io;
     std::vector<Result<bool>> results(closures.size(), Result<bool>(true));
     std::vector<std::future<Result<bool>>> waiting;
     Hold hold(*db_);
@@ -69,12 +69,12 @@ class Sqlite : public StoreTest {
         return true;
       };
       waiting.push_back(
-          boost::asio::co_spawn(io, db_->write<bool>(typed), boost::asio::use_future));
+          boost::asio::co_spawn(*io, db_->write<bool>(typed), boost::asio::use_future));
     }
-    io.poll();  // every coroutine has submitted its closure
+    io->poll();  // every coroutine has submitted its closure
     hold.release();
-    io.restart();
-    io.run();
+    io->restart();
+    io->run();
     for (std::size_t i = 0; i < waiting.size(); ++i) results[i] = waiting[i].get();
     return results;
   }
@@ -288,7 +288,7 @@ TEST_F(Sqlite, PointReadsRunOnManyThreadsAtOnce) {
 
 TEST_F(Sqlite, ResumesOnTheCoroutinesOwnExecutor) {
   open_with_table();
-  boost::asio::io_context io;
+  const test::LoanedContext io;
   std::thread::id before, after;
   const Closure<bool> closure = [](Connection& c) -> Result<bool> {
     CARNET_TRY_VOID(insert(c, 1));
@@ -301,8 +301,8 @@ TEST_F(Sqlite, ResumesOnTheCoroutinesOwnExecutor) {
     EXPECT_TRUE(done);
     after = std::this_thread::get_id();
   };
-  std::future<void> future = boost::asio::co_spawn(io, body(), boost::asio::use_future);
-  io.run();
+  std::future<void> future = boost::asio::co_spawn(*io, body(), boost::asio::use_future);
+  io->run();
   future.get();
   EXPECT_EQ(before, std::this_thread::get_id());
   EXPECT_EQ(after, before);
@@ -311,7 +311,7 @@ TEST_F(Sqlite, ResumesOnTheCoroutinesOwnExecutor) {
 TEST_F(Sqlite, AFullQueueRefuses) {
   options_.queue_max = 2;
   open_with_table();
-  boost::asio::io_context io;
+  const test::LoanedContext io;
   std::vector<std::future<Result<bool>>> waiting;
   Hold hold(*db_);
   for (int n = 0; n < 5; ++n) {
@@ -320,12 +320,12 @@ TEST_F(Sqlite, AFullQueueRefuses) {
       return true;
     };
     waiting.push_back(
-        boost::asio::co_spawn(io, db_->write<bool>(closure), boost::asio::use_future));
+        boost::asio::co_spawn(*io, db_->write<bool>(closure), boost::asio::use_future));
   }
-  io.poll();
+  io->poll();
   hold.release();
-  io.restart();
-  io.run();
+  io->restart();
+  io->run();
   int refused = 0;
   for (auto& future : waiting) {
     const Result<bool> result = future.get();
@@ -341,7 +341,7 @@ TEST_F(Sqlite, AFullQueueRefuses) {
 TEST_F(Sqlite, StopFinishesWhatIsQueuedAndLeavesOneFile) {
   open_with_table();
   Hold hold(*db_);
-  boost::asio::io_context io;
+  const test::LoanedContext io;
   std::vector<std::future<Result<bool>>> waiting;
   for (int n = 0; n < 8; ++n) {
     const Closure<bool> closure = [n](Connection& c) -> Result<bool> {
@@ -349,15 +349,15 @@ TEST_F(Sqlite, StopFinishesWhatIsQueuedAndLeavesOneFile) {
       return true;
     };
     waiting.push_back(
-        boost::asio::co_spawn(io, db_->write<bool>(closure), boost::asio::use_future));
+        boost::asio::co_spawn(*io, db_->write<bool>(closure), boost::asio::use_future));
   }
-  io.poll();
+  io->poll();
   std::thread stopper([&] { db_->stop(); });
   hold.release();
   stopper.join();
   db_->stop();
-  io.restart();
-  io.run();
+  io->restart();
+  io->run();
   for (auto& future : waiting) EXPECT_TRUE(future.get());
   EXPECT_FALSE(db_->healthy());
   expect_unavailable(run([](Connection& c) { return insert(c, 99); }), options_.path);

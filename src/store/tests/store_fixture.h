@@ -6,13 +6,13 @@
 #include <gtest/gtest.h>
 
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/io_context.hpp>
 #include <boost/asio/use_future.hpp>
 #include <cstdlib>
 #include <filesystem>
 #include <future>
 
 #include "store/repositories.h"
+#include "tests/support/loaned_context.h"
 #include "tests/support/test_database.h"
 
 namespace carnet::store {
@@ -85,10 +85,10 @@ class StoreTest : public ::testing::Test {
 
   template <class T>
   static Result<T> wait(Task<Result<T>> task) {
-    boost::asio::io_context io;
+    const test::LoanedContext io;
     std::future<Result<T>> future =
-        boost::asio::co_spawn(io, std::move(task), boost::asio::use_future);
-    io.run();
+        boost::asio::co_spawn(*io, std::move(task), boost::asio::use_future);
+    io->run();
     return future.get();
   }
 
