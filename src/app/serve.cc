@@ -227,6 +227,12 @@ class Service {
     signals_.add(SIGUSR1);
   }
 
+  // Also of a start that was refused: the server's connections and timers live in the contexts of
+  // io_, which end before it.
+  ~Service() { server_.stop(); }
+  Service(const Service&) = delete;
+  Service& operator=(const Service&) = delete;
+
   // Binds and makes the API. The admin key comes from admin_key_for(), the identity from
   // tls_identity_for().
   Result<void> listen(std::optional<Secret> admin_key, TlsIdentityPtr identity) {
@@ -461,6 +467,10 @@ class Service {
     plans_.stop();
     db_->stop();
     transparency_.stop();
+    // Scans that outlasted the drain: what is being judged, and names that are being resolved, hold
+    // coroutines of the probes' context, so they end before it.
+    worker_.end();
+    resolver_.reset();
     log_.info("stopped");
     return 0;
   }
