@@ -1,7 +1,7 @@
 #pragma once
 // Runs coroutines to their end on the calling thread, for shell commands and start-up. Not for use
-// on an I/O thread. The runner must outlive whatever its tasks wait for (a database's threads), so
-// declare it first.
+// on an I/O thread. The runner must outlive whatever its tasks wait for (the threads of a database
+// or a resolver), so declare it first.
 
 #include <exception>
 #include <optional>

@@ -284,11 +284,11 @@ int run_scan_command(const ScanCommand& command, const ProbeSettings& probes, co
   auto planned = plan_all(command, std::move(*targets), listed, probes.endpoints_per_scan);
   if (!planned) return usage(planned.error().public_detail);
 
+  TaskRunner tasks;
   const std::unique_ptr<net::Resolver> resolver = net::make_resolver(probes.name_servers);
   const net::AddressPolicy policy(net::AddressPolicy::special_purpose_ranges(),
                                   std::move(*allowed));
   const std::unique_ptr<net::Dialer> dialer = net::make_guarded_dialer(*resolver, policy, clock);
-  TaskRunner tasks;
   const Progress progress(command.quiet);
   service::DirectScan direct;
   direct.endpoints = std::move(*planned);

@@ -65,8 +65,8 @@ struct NameServer {
 // an answer was cut short; none means those of resolv.conf. The hosts file counts before either.
 // Names are absolute: the search list of resolv.conf is not used, so that a name somebody attested
 // to never becomes another one. Nothing is cached: what a name leads to is asked anew each time.
-// Works from any executor. Bounds: 4,096 names in work, 64 addresses a name. Destroy it only when
-// no resolve is pending.
+// Works from any executor. Bounds: 4,096 names in work, 64 addresses a name. What is pending
+// when it is destroyed fails; the executors that wait for it must still be there.
 [[nodiscard]] std::unique_ptr<Resolver> make_resolver(std::vector<NameServer> servers);
 [[nodiscard]] inline std::unique_ptr<Resolver> make_system_resolver() { return make_resolver({}); }
 

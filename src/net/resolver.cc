@@ -242,6 +242,9 @@ class AresResolver final : public Resolver {
     }
     if (channel != nullptr) ares_destroy(channel);  // calls back what is left
     active_.clear();
+    const std::lock_guard lock(mutex_);  // nothing is added any more
+    for (const Query& query : incoming_) query.done(unavailable("the resolver has ended"));
+    incoming_.clear();
   }
 
   // False once the resolver is to end.

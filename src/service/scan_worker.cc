@@ -39,7 +39,7 @@ struct ScanWorker::State {
                 .engine = engine,
                 .options = options,
                 .counts = counts,
-                .work = pool.get_executor()} {}
+                .work = pool->get_executor()} {}
 
   [[nodiscard]] Task<Result<std::vector<store::ScanRow>>> claim(std::string owner, Timestamp now,
                                                                 int limit);
@@ -51,8 +51,8 @@ struct ScanWorker::State {
   const std::string name;
   const int probes_at_once;
   // One thread: judging is short beside probing, and a burst of ending scans must not take the
-  // cores from requests.
-  boost::asio::thread_pool pool{1};
+  // cores from requests. Empty after end().
+  std::optional<boost::asio::thread_pool> pool{1};
   RunCounts counts;
   std::atomic<std::int64_t> queued{0}, oldest_queued_ms{0};  // as of the last reaping
   probe::Engine engine;
@@ -215,6 +215,12 @@ void ScanWorker::report(MetricText& out) const {
             oldest == 0
                 ? 0.0
                 : static_cast<double>(std::max<std::int64_t>(0, now - oldest)) / kMilliseconds);
+}
+
+void ScanWorker::end() {
+  state_->pool->stop();
+  state_->pool->join();
+  state_->pool.reset();  // what waited there holds work of the executor of run()
 }
 
 int ScanWorker::running() const {

@@ -159,6 +159,10 @@ class ScanWorker {
   [[nodiscard]] Task<void> run();
   void wake();  // a scan was submitted here: look at once. Any thread.
   void stop();  // claim nothing more, hand running scans back with their lease freed. Any thread.
+  // Ends the threads that judge, once the executor of run() no longer runs and before it is
+  // destroyed: what is being judged is waited for, what waits is dropped. Nothing but the
+  // destructor may follow.
+  void end();
   [[nodiscard]] int running() const;
   // The queue, what runs, and how scans ended, for /metrics.
   void report(MetricText& out) const;

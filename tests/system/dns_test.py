@@ -217,6 +217,22 @@ class Dns(unittest.TestCase):
             self.assertIn("is this server itself", by_host["me.example"]["reason"])
             self.assertTrue(by_host["other.example"]["reached"])
 
+    def test_a_stop_waits_for_no_name_server(self):
+        data = f"{self.folder}/data"
+        key = init(CARNET, data)["operator"]
+        with NameServer(lambda name, kind: None) as one, NameServer(lambda name, kind: None) as two:
+            flags = ("--dns-server", f"{one.at},{two.at}", "--authorize-any-target", "--connect-timeout-ms", "60000",
+                     "--target-timeout-ms", "60000")
+            with Service(CARNET, data, *flags) as service:
+                started = call("POST", service.url + "/pqc/scan", key, {"targets": ["silent.example:443"]}).json()
+                wait_until(lambda: one.asked or two.asked, 20, "the question")
+                self.assertEqual(service.stop(), 0)  # after the ten seconds that it grants to what runs
+            # Nothing was made up about the endpoint: the scan is for the next to run.
+            with Service(CARNET, data, *flags) as service:
+                scan_now = call("GET", f"{service.url}/pqc/scan/{started['scanId']}", key).json()
+                self.assertIn(scan_now["status"], ("queued", "running"))
+                service.kill()
+
     def test_dnsmasq(self):
         dnsmasq = shutil.which("dnsmasq", path=os.environ["PATH"] + ":/usr/sbin")
         if dnsmasq is None:
