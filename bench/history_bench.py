@@ -3,7 +3,7 @@
 
     bench/history_bench.py [--carnet build/release/carnet] [--scans 1000000] [--endpoints SCANS/20] [--requests 60] [--database both]
 
-Carnet makes the tenant, a few real sample scans and the links by itself. Then SQL adds `--scans` scans of three years, each of one
+Carnet makes the tenant, twenty sample scans and the links to those by itself. Then SQL adds `--scans` scans of three years, each of one
 endpoint with ten assets, which are copies of real ones; one endpoint in a hundred has something broken, and nothing is of unknown
 status. Every endpoint was scanned scans ÷ endpoints times. The newest 5,000 scans have a result document; of each scan one change is
 kept. Then each request is sent many times, one after the other over one
@@ -75,8 +75,9 @@ INSERT INTO assets (scan_id, asset_id, tenant_id, kind, host, port, status, body
   FROM scans s CROSS JOIN template_assets a WHERE s.sample = 0 AND s.status = 'success' ORDER BY s.id, a.asset_id;
 INSERT INTO endpoint_latest (tenant_id, host, port, scan_id)
   SELECT tenant_id, substr(target, 1, 22), 443, max(id) FROM scans WHERE sample = 0 AND status = 'success' GROUP BY tenant_id, target;
-INSERT INTO inventory_facets (tenant_id, host, port, kind, status)
-  SELECT DISTINCT e.tenant_id, e.host, e.port, CASE way.n WHEN 2 THEN '' ELSE a.kind END, CASE way.n WHEN 1 THEN '' ELSE a.status END
+INSERT INTO inventory_facets (tenant_id, host, port, kind, status, scan_id)
+  SELECT DISTINCT e.tenant_id, e.host, e.port, CASE way.n WHEN 2 THEN '' ELSE a.kind END, CASE way.n WHEN 1 THEN '' ELSE a.status END,
+  e.scan_id
   FROM endpoint_latest e JOIN assets a ON a.scan_id = e.scan_id AND a.host = e.host AND a.port = e.port
   CROSS JOIN (SELECT 1 AS n UNION ALL SELECT 2 UNION ALL SELECT 3) AS way;
 INSERT INTO scan_results (scan_id, result, sha256)
@@ -226,6 +227,8 @@ def measure(client, given, data, scans, recent, links, count):
     for _ in range(6):
         cursor = client.get("inventory, next pages", f"/pqc/inventory?limit=50{cursor and '&cursor=' + cursor}")["nextCursor"]
         rounds.append(cursor)
+    for token in links[:20]:
+        client.get("a link's overview, the first look", f"/r/{token}", link=True)
     for number in range(given.requests):
         name = f"host{dice.randrange(given.endpoints):06d}.example.org"
         place = dice.choice(scans)
@@ -262,15 +265,14 @@ def run(name, database, data, given):
     key = re.search(r"operator\s+(cnt_k_\w+)", init).group(1)
     with serving(given.carnet, data, database.arguments) as address:
         tenant = call("GET", f"http://{address}/tenant/me", key)["tenantId"]
-        samples = [sample_scan(f"http://{address}", key) for _ in range(5)]
+        samples = [sample_scan(f"http://{address}", key) for _ in range(20)]
     started, now_ms = time.monotonic(), int(time.time() * 1000)
     database.load(tenant, given, now_ms)
     said(f"{name}: {given.scans:,} scans, {database.count('assets'):,} assets", started)
     ids = ["scan_" + uuid7(now_ms - YEARS_MS + number * (YEARS_MS - DAY_MS) // given.scans, number) for number in range(given.scans)]
     recent = [scan for number, scan in enumerate(ids) if number % 50 != 49][-min(RESULTS, given.scans // 2):]
     with serving(given.carnet, data, database.arguments) as address:
-        shared = samples + recent[-200:]
-        links = [call("POST", f"http://{address}/tenant/scans/{shared[number % len(shared)]}/share", key, {"label": "Auditor"})["token"]
+        links = [call("POST", f"http://{address}/tenant/scans/{samples[number % len(samples)]}/share", key, {"label": "Auditor"})["token"]
                  for number in range(given.links)]
         client = Client(address, key)
         measure(client, given, data, ids, recent, links, given.scans + len(samples))

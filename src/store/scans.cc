@@ -76,9 +76,9 @@ Result<void> forget_facets(Connection& db, const TenantId& tenant, const ScanId&
 Result<void> make_facets(Connection& db, const TenantId& tenant, const ScanId& id) {
   return execute(
       db,
-      "INSERT INTO inventory_facets (tenant_id, host, port, kind, status) "
+      "INSERT INTO inventory_facets (tenant_id, host, port, kind, status, scan_id) "
       "SELECT DISTINCT e.tenant_id, e.host, e.port, CASE way.n WHEN 2 THEN '' ELSE a.kind END, "
-      "CASE way.n WHEN 1 THEN '' ELSE a.status END FROM endpoint_latest e JOIN assets a "
+      "CASE way.n WHEN 1 THEN '' ELSE a.status END, e.scan_id FROM endpoint_latest e JOIN assets a "
       "ON a.scan_id = e.scan_id AND a.host = e.host AND a.port = e.port "
       "CROSS JOIN (SELECT 1 AS n UNION ALL SELECT 2 UNION ALL SELECT 3) AS way "
       "WHERE e.scan_id = $2 AND e.tenant_id = $1 ON CONFLICT DO NOTHING",
@@ -267,24 +267,14 @@ Result<void> mark_latest(Connection& db, const TenantId& tenant, const ScanId& i
 // is asked for, and of assets_by_endpoint. So a page costs what it shows. The first condition on
 // (host, port) lets the database seek; the second steps over the assets of the last endpoint that
 // were on the page before.
-#define CARNET_SELECT_INVENTORY \
-  "SELECT a.scan_id, a.asset_id, a.kind, a.host, a.port, a.status, a.body FROM "
-#define CARNET_INVENTORY_ASSETS \
-  "JOIN assets a ON a.scan_id = e.scan_id AND a.host = e.host AND a.port = e.port "
-#define CARNET_INVENTORY_WHERE(table)                          \
-  "WHERE " table ".tenant_id = $1 AND (" table ".host, " table \
-  ".port) >= ($2, $3) "                                        \
-  "AND ((" table ".host, " table                               \
-  ".port) > ($2, $3) OR a.asset_id > $4) "                     \
+// `of` is a table with a row for each endpoint and its latest scan.
+#define CARNET_INVENTORY(of)                                                           \
+  "SELECT a.scan_id, a.asset_id, a.kind, a.host, a.port, a.status, a.body FROM " of    \
+  " e JOIN assets a ON a.scan_id = e.scan_id AND a.host = e.host AND a.port = e.port " \
+  "WHERE e.tenant_id = $1 AND (e.host, e.port) >= ($2, $3) "                           \
+  "AND ((e.host, e.port) > ($2, $3) OR a.asset_id > $4) "                              \
   "AND ($5 = '' OR a.kind = $5) AND ($6 = '' OR a.status = $6) "
-#define CARNET_INVENTORY_ORDER(table) "ORDER BY " table ".host, " table ".port, a.asset_id LIMIT $7"
-#define CARNET_INVENTORY_OF_ALL \
-  CARNET_SELECT_INVENTORY "endpoint_latest e " CARNET_INVENTORY_ASSETS CARNET_INVENTORY_WHERE("e")
-#define CARNET_INVENTORY_OF_FACET                                                               \
-  CARNET_SELECT_INVENTORY                                                                       \
-  "inventory_facets f JOIN endpoint_latest e ON e.tenant_id = f.tenant_id AND e.host = f.host " \
-  "AND e.port = f.port " CARNET_INVENTORY_ASSETS CARNET_INVENTORY_WHERE(                        \
-      "f") "AND f.kind = $5 AND f.status = $6 "
+#define CARNET_INVENTORY_ORDER "ORDER BY e.host, e.port, a.asset_id LIMIT $7"
 
 Result<std::vector<InventoryRow>> inventory(Connection& db, const TenantId& tenant,
                                             const InventoryFilter& filter) {
@@ -296,14 +286,17 @@ Result<std::vector<InventoryRow>> inventory(Connection& db, const TenantId& tena
                                    .code = "invalid",
                                    .detail = "must be the nextCursor of the page before"}});
   if (filter.host.empty())
-    return query_all(db,
-                     filter.kind.empty() && filter.status.empty()
-                         ? CARNET_INVENTORY_OF_ALL CARNET_INVENTORY_ORDER("e")
-                         : CARNET_INVENTORY_OF_FACET CARNET_INVENTORY_ORDER("f"),
-                     {tenant.str(), from->host, integer(from->port), from->asset_id, filter.kind,
-                      filter.status, page_limit(filter.limit)},
-                     read_inventory);
-  return query_all(db, CARNET_INVENTORY_OF_ALL "AND e.host = $8 " CARNET_INVENTORY_ORDER("e"),
+    return query_all(
+        db,
+        filter.kind.empty() && filter.status.empty()
+            ? CARNET_INVENTORY("endpoint_latest") CARNET_INVENTORY_ORDER
+            : CARNET_INVENTORY(
+                  "inventory_facets") "AND e.kind = $5 AND e.status = $6 " CARNET_INVENTORY_ORDER,
+        {tenant.str(), from->host, integer(from->port), from->asset_id, filter.kind, filter.status,
+         page_limit(filter.limit)},
+        read_inventory);
+  return query_all(db,
+                   CARNET_INVENTORY("endpoint_latest") "AND e.host = $8 " CARNET_INVENTORY_ORDER,
                    {tenant.str(), from->host, integer(from->port), from->asset_id, filter.kind,
                     filter.status, page_limit(filter.limit), filter.host},
                    read_inventory);

@@ -6,6 +6,7 @@ CREATE TABLE inventory_facets (
   port      BIGINT NOT NULL,
   kind      TEXT COLLATE "C" NOT NULL,
   status    TEXT COLLATE "C" NOT NULL,
+  scan_id   TEXT COLLATE "C" NOT NULL,  -- the endpoint's latest
   PRIMARY KEY (tenant_id, host, port, kind, status)
 );
 CREATE INDEX inventory_facets_by_value ON inventory_facets (tenant_id, kind, status, host, port);
@@ -17,8 +18,8 @@ CREATE POLICY of_tenant ON inventory_facets
 GRANT SELECT, INSERT, UPDATE, DELETE ON inventory_facets TO carnet_app;
 
 SET LOCAL carnet.tenant = '*';
-INSERT INTO inventory_facets (tenant_id, host, port, kind, status)
+INSERT INTO inventory_facets (tenant_id, host, port, kind, status, scan_id)
 SELECT DISTINCT e.tenant_id, e.host, e.port,
-  CASE way.n WHEN 2 THEN '' ELSE a.kind END, CASE way.n WHEN 1 THEN '' ELSE a.status END
+  CASE way.n WHEN 2 THEN '' ELSE a.kind END, CASE way.n WHEN 1 THEN '' ELSE a.status END, e.scan_id
 FROM endpoint_latest e JOIN assets a ON a.scan_id = e.scan_id AND a.host = e.host AND a.port = e.port
 CROSS JOIN (SELECT 1 AS n UNION ALL SELECT 2 UNION ALL SELECT 3) AS way;
