@@ -76,10 +76,10 @@ INSERT INTO assets (scan_id, asset_id, tenant_id, kind, host, port, status, body
 INSERT INTO endpoint_latest (tenant_id, host, port, scan_id)
   SELECT tenant_id, substr(target, 1, 22), 443, max(id) FROM scans WHERE sample = 0 AND status = 'success' GROUP BY tenant_id, target;
 INSERT INTO inventory_facets (tenant_id, host, port, kind, status, scan_id)
-  SELECT DISTINCT e.tenant_id, e.host, e.port, CASE way.n WHEN 2 THEN '' ELSE a.kind END, CASE way.n WHEN 1 THEN '' ELSE a.status END,
-  e.scan_id
+  SELECT DISTINCT e.tenant_id, e.host, e.port, CASE WHEN way.n IN (2, 4) THEN '' ELSE a.kind END,
+  CASE WHEN way.n IN (1, 4) THEN '' ELSE a.status END, e.scan_id
   FROM endpoint_latest e JOIN assets a ON a.scan_id = e.scan_id AND a.host = e.host AND a.port = e.port
-  CROSS JOIN (SELECT 1 AS n UNION ALL SELECT 2 UNION ALL SELECT 3) AS way;
+  CROSS JOIN (SELECT 1 AS n UNION ALL SELECT 2 UNION ALL SELECT 3 UNION ALL SELECT 4) AS way;
 INSERT INTO scan_results (scan_id, result, sha256)
   SELECT s.id, r.result, r.sha256 FROM (SELECT id FROM scans WHERE sample = 0 AND status = 'success' ORDER BY id DESC LIMIT {results}) s
   CROSS JOIN template_results r;

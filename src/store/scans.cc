@@ -72,15 +72,17 @@ Result<void> forget_facets(Connection& db, const TenantId& tenant, const ScanId&
                  {tenant.str(), id.str()});
 }
 
-// Of every asset three: its kind, its status, and both.
+// Of every asset four: its kind, its status, both, and neither.
 Result<void> make_facets(Connection& db, const TenantId& tenant, const ScanId& id) {
   return execute(
       db,
       "INSERT INTO inventory_facets (tenant_id, host, port, kind, status, scan_id) "
-      "SELECT DISTINCT e.tenant_id, e.host, e.port, CASE way.n WHEN 2 THEN '' ELSE a.kind END, "
-      "CASE way.n WHEN 1 THEN '' ELSE a.status END, e.scan_id FROM endpoint_latest e JOIN assets a "
+      "SELECT DISTINCT e.tenant_id, e.host, e.port, "
+      "CASE WHEN way.n IN (2, 4) THEN '' ELSE a.kind END, "
+      "CASE WHEN way.n IN (1, 4) THEN '' ELSE a.status END, e.scan_id "
+      "FROM endpoint_latest e JOIN assets a "
       "ON a.scan_id = e.scan_id AND a.host = e.host AND a.port = e.port "
-      "CROSS JOIN (SELECT 1 AS n UNION ALL SELECT 2 UNION ALL SELECT 3) AS way "
+      "CROSS JOIN (SELECT 1 AS n UNION ALL SELECT 2 UNION ALL SELECT 3 UNION ALL SELECT 4) AS way "
       "WHERE e.scan_id = $2 AND e.tenant_id = $1 ON CONFLICT DO NOTHING",
       {tenant.str(), id.str()});
 }
@@ -263,18 +265,19 @@ Result<void> mark_latest(Connection& db, const TenantId& tenant, const ScanId& i
   return make_facets(db, tenant, id);
 }
 
-// The order is that of indexes: of endpoint_latest's key, or of the facets where a kind or a status
-// is asked for, and of assets_by_endpoint. So a page costs what it shows. The first condition on
-// (host, port) lets the database seek; the second steps over the assets of the last endpoint that
-// were on the page before.
-// `of` is a table with a row for each endpoint and its latest scan.
-#define CARNET_INVENTORY(of)                                                           \
-  "SELECT a.scan_id, a.asset_id, a.kind, a.host, a.port, a.status, a.body FROM " of    \
-  " e JOIN assets a ON a.scan_id = e.scan_id AND a.host = e.host AND a.port = e.port " \
-  "WHERE e.tenant_id = $1 AND (e.host, e.port) >= ($2, $3) "                           \
-  "AND ((e.host, e.port) > ($2, $3) OR a.asset_id > $4) "                              \
-  "AND ($5 = '' OR a.kind = $5) AND ($6 = '' OR a.status = $6) "
-#define CARNET_INVENTORY_ORDER "ORDER BY e.host, e.port, a.asset_id LIMIT $7"
+// The endpoints first: each has an asset to show, save the one that the page before ended in, so
+// one more than the page has rows is enough. Left to itself, PostgreSQL's planner joins all
+// endpoints with all assets and sorts. The last condition steps over the assets that were on the
+// page before.
+#define CARNET_INVENTORY(of_host)                                                         \
+  "SELECT a.scan_id, a.asset_id, a.kind, a.host, a.port, a.status, a.body FROM "          \
+  "(SELECT host, port, scan_id FROM inventory_facets WHERE tenant_id = $1 AND kind = $5 " \
+  "AND status = $6 AND (host, port) >= ($2, $3) " of_host                                 \
+  "ORDER BY host, port LIMIT CAST($7 AS BIGINT) + 1) AS e "                               \
+  "JOIN assets a ON a.scan_id = e.scan_id AND a.host = e.host AND a.port = e.port "       \
+  "WHERE ($5 = '' OR a.kind = $5) AND ($6 = '' OR a.status = $6) "                        \
+  "AND ((e.host, e.port) > ($2, $3) OR a.asset_id > $4) "                                 \
+  "ORDER BY e.host, e.port, a.asset_id LIMIT $7"
 
 Result<std::vector<InventoryRow>> inventory(Connection& db, const TenantId& tenant,
                                             const InventoryFilter& filter) {
@@ -286,17 +289,11 @@ Result<std::vector<InventoryRow>> inventory(Connection& db, const TenantId& tena
                                    .code = "invalid",
                                    .detail = "must be the nextCursor of the page before"}});
   if (filter.host.empty())
-    return query_all(
-        db,
-        filter.kind.empty() && filter.status.empty()
-            ? CARNET_INVENTORY("endpoint_latest") CARNET_INVENTORY_ORDER
-            : CARNET_INVENTORY(
-                  "inventory_facets") "AND e.kind = $5 AND e.status = $6 " CARNET_INVENTORY_ORDER,
-        {tenant.str(), from->host, integer(from->port), from->asset_id, filter.kind, filter.status,
-         page_limit(filter.limit)},
-        read_inventory);
-  return query_all(db,
-                   CARNET_INVENTORY("endpoint_latest") "AND e.host = $8 " CARNET_INVENTORY_ORDER,
+    return query_all(db, CARNET_INVENTORY(""),
+                     {tenant.str(), from->host, integer(from->port), from->asset_id, filter.kind,
+                      filter.status, page_limit(filter.limit)},
+                     read_inventory);
+  return query_all(db, CARNET_INVENTORY("AND host = $8 "),
                    {tenant.str(), from->host, integer(from->port), from->asset_id, filter.kind,
                     filter.status, page_limit(filter.limit), filter.host},
                    read_inventory);
