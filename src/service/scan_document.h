@@ -26,7 +26,7 @@ struct DocumentHead {
   Timestamp created_at{}, finished_at{};
   assess::MoscaInput mosca;
   std::map<std::string, assess::RemediationState> remediation;  // by backlog item
-  std::vector<std::string> notes;  // put before the judgement's own
+  std::vector<std::string> notes;                               // put before the judgement's own
 };
 // Judged as of `finished_at`; without a timeline.
 [[nodiscard]] inventory::ScanDocument judge_scan(DocumentHead head,
