@@ -269,10 +269,10 @@ Result<void> mark_latest(Connection& db, const TenantId& tenant, const ScanId& i
 // one more than the page has rows is enough. Left to itself, PostgreSQL's planner joins all
 // endpoints with all assets and sorts. The last condition steps over the assets that were on the
 // page before.
-#define CARNET_INVENTORY(of_host)                                                         \
+#define CARNET_INVENTORY(begin)                                                           \
   "SELECT a.scan_id, a.asset_id, a.kind, a.host, a.port, a.status, a.body FROM "          \
   "(SELECT host, port, scan_id FROM inventory_facets WHERE tenant_id = $1 AND kind = $5 " \
-  "AND status = $6 AND (host, port) >= ($2, $3) " of_host                                 \
+  "AND status = $6 AND " begin                                                            \
   "ORDER BY host, port LIMIT CAST($7 AS BIGINT) + 1) AS e "                               \
   "JOIN assets a ON a.scan_id = e.scan_id AND a.host = e.host AND a.port = e.port "       \
   "WHERE ($5 = '' OR a.kind = $5) AND ($6 = '' OR a.status = $6) "                        \
@@ -288,14 +288,17 @@ Result<std::vector<InventoryRow>> inventory(Connection& db, const TenantId& tena
                                    .pointer = "/cursor",
                                    .code = "invalid",
                                    .detail = "must be the nextCursor of the page before"}});
+  const Param limit = page_limit(filter.limit);
   if (filter.host.empty())
-    return query_all(db, CARNET_INVENTORY(""),
+    return query_all(db, CARNET_INVENTORY("(host, port) >= ($2, $3) "),
                      {tenant.str(), from->host, integer(from->port), from->asset_id, filter.kind,
-                      filter.status, page_limit(filter.limit)},
+                      filter.status, limit},
                      read_inventory);
-  return query_all(db, CARNET_INVENTORY("AND host = $8 "),
-                   {tenant.str(), from->host, integer(from->port), from->asset_id, filter.kind,
-                    filter.status, page_limit(filter.limit), filter.host},
+  if (from->host > filter.host) return std::vector<InventoryRow>{};
+  const Position start = from->host == filter.host ? *from : Position{.host = filter.host};
+  return query_all(db, CARNET_INVENTORY("host = $2 AND port >= $3 "),
+                   {tenant.str(), start.host, integer(start.port), start.asset_id, filter.kind,
+                    filter.status, limit},
                    read_inventory);
 }
 
