@@ -34,8 +34,12 @@ function(carnet_test name)
   if(NOT ARG_TIMEOUT)
     set(ARG_TIMEOUT 120)
   endif()
+  set(environment "")
+  if(CARNET_TEST_ENVIRONMENT)
+    set(environment ENVIRONMENT "${CARNET_TEST_ENVIRONMENT}")
+  endif()
   gtest_discover_tests(carnet_${name}_test TEST_PREFIX "${name}." DISCOVERY_MODE PRE_TEST
-    PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS ${name})
+    PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS ${name} ${environment})
 endfunction()
 
 # carnet_test_on_both(NAME [SHARDS n]): the fixtures of carnet_NAME_test use tests/support/test_database.h, so the whole program
@@ -53,7 +57,9 @@ function(carnet_test_on_both name)
     endif()
     math(EXPR index "${shard} - 1")
     add_test(NAME ${name}.postgresql${suffix} COMMAND carnet_${name}_test --gtest_brief=1)
+    set(environment CARNET_TEST_DATABASE=postgresql GTEST_TOTAL_SHARDS=${ARG_SHARDS} GTEST_SHARD_INDEX=${index}
+                    ${CARNET_TEST_ENVIRONMENT})
     set_tests_properties(${name}.postgresql${suffix} PROPERTIES LABELS "${name};postgresql" TIMEOUT 900
-      ENVIRONMENT "CARNET_TEST_DATABASE=postgresql;GTEST_TOTAL_SHARDS=${ARG_SHARDS};GTEST_SHARD_INDEX=${index}")
+      ENVIRONMENT "${environment}")
   endforeach()
 endfunction()

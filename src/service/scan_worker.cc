@@ -218,6 +218,7 @@ void ScanWorker::report(MetricText& out) const {
 }
 
 void ScanWorker::end() {
+  if (!state_->pool) return;
   state_->pool->stop();
   state_->pool->join();
   state_->pool.reset();  // what waited there holds work of the executor of run()

@@ -161,7 +161,7 @@ class ScanWorker {
   void stop();  // claim nothing more, hand running scans back with their lease freed. Any thread.
   // Ends the threads that judge, once the executor of run() no longer runs and before it is
   // destroyed: what is being judged is waited for, what waits is dropped. Nothing but the
-  // destructor may follow.
+  // destructor may follow. Idempotent.
   void end();
   [[nodiscard]] int running() const;
   // The queue, what runs, and how scans ended, for /metrics.

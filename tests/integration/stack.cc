@@ -181,6 +181,7 @@ Stack::~Stack() {
   transparency->stop();
   for (const auto& context : contexts_) context->stop();
   for (std::thread& thread : threads_) thread.join();
+  worker->end();
   contexts_.clear();
   ::close(log_fd);
 }

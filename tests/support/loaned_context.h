@@ -23,17 +23,21 @@ class LoanedContext {
     context_ = std::move(all.free.back());
     all.free.pop_back();
   }
-  ~LoanedContext() {
-    context_->restart();
-    Pool& all = pool();
-    const std::lock_guard lock(all.mutex);
-    all.free.push_back(std::move(context_));
-  }
+  ~LoanedContext() { keep(std::move(context_)); }
   LoanedContext(const LoanedContext&) = delete;
   LoanedContext& operator=(const LoanedContext&) = delete;
 
   [[nodiscard]] boost::asio::io_context& operator*() const { return *context_; }
   [[nodiscard]] boost::asio::io_context* operator->() const { return context_.get(); }
+
+  // Takes over a context that was made elsewhere and on which everything has ended.
+  static void keep(std::unique_ptr<boost::asio::io_context> context) {
+    if (!context) return;
+    context->restart();
+    Pool& all = pool();
+    const std::lock_guard lock(all.mutex);
+    all.free.push_back(std::move(context));
+  }
 
  private:
   struct Pool {

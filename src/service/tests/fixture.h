@@ -21,6 +21,7 @@
 #include "service/sharing.h"
 #include "service/signal.h"
 #include "service/tenancy.h"
+#include "tests/support/loaned_context.h"
 #include "tests/support/run_task.h"
 #include "tests/support/test_database.h"
 
@@ -186,7 +187,10 @@ class WorkerHost {
     boost::asio::co_spawn(*context, worker.run(), done);
     thread = std::thread([this] { context->run(); });
   }
-  ~WorkerHost() { stop(); }
+  ~WorkerHost() {
+    stop();
+    end();
+  }
 
   void stop() {
     worker.stop();
@@ -196,8 +200,18 @@ class WorkerHost {
   void kill() {
     context->stop();
     thread.join();
-    own->stop();  // what it still works on for this context ends before the context does
-    context.reset();
+    end();
+  }
+
+  // What still works for the context ends before the context does; a database that others use too
+  // outlives this, so the context is kept.
+  void end() {
+    if (own) own->stop();
+    worker.end();
+    if (own)
+      context.reset();
+    else
+      test::LoanedContext::keep(std::move(context));
   }
 
   std::unique_ptr<store::Database> own;
