@@ -189,7 +189,9 @@ def full_disk(stage):
         return "skipped: mounting a small disk needs root"
     small = pathlib.Path(stage.folder, "small")
     small.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=6m", "carnet-test", small], check=False).returncode != 0:
+    used = sum(path.stat().st_size for path in pathlib.Path(stage.data).rglob("*") if path.is_file())
+    room = f"size={used + (6 << 20)}"
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", room, "carnet-test", small], check=False).returncode != 0:
         return "skipped: no file system may be mounted here"
     try:
         subprocess.run(["cp", "-a", stage.data, f"{small}/data"], check=True)
