@@ -84,7 +84,11 @@ Result<std::unique_ptr<PdfCanvas>> PdfCanvas::make(const PdfMetadata& metadata, 
   canvas->surface_.reset(
       cairo_pdf_surface_create_for_stream(append, &canvas->file_, kPageWidth, kPageHeight));
   cairo_surface_t* surface = canvas->surface_.get();
-  cairo_pdf_surface_restrict_to_version(surface, CAIRO_PDF_VERSION_1_5);
+  // With 1.5, cairo 1.18 and newer packs the cross-reference table into a stream, where the
+  // catalog's additions (pdf_catalog.h) cannot be made.
+  constexpr int kCairo118 = CAIRO_VERSION_ENCODE(1, 18, 0);
+  cairo_pdf_surface_restrict_to_version(
+      surface, cairo_version() >= kCairo118 ? CAIRO_PDF_VERSION_1_4 : CAIRO_PDF_VERSION_1_5);
   const auto set = [surface](cairo_pdf_metadata_t what, const std::string& value) {
     if (!value.empty()) cairo_pdf_surface_set_metadata(surface, what, drawable(value).c_str());
   };

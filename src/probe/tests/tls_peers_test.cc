@@ -1,5 +1,7 @@
 // The TLS probe against every stack at hand. What a server offers is stated by its configuration,
 // or by another client where it cannot be configured; never by the probe.
+#include <openssl/crypto.h>
+
 #include "probe/tests/harness.h"
 #include "probe/tests/peers.h"
 
@@ -33,6 +35,17 @@ Strings leaf_keys(const TlsObservation& tls) {
     if (certificate.position == 0) out.push_back(certificate.key_algorithm);
   }
   return out;
+}
+
+bool is_openssl35() { return OpenSSL_version_num() >= 0x30500000L; }
+
+// OpenSSL's groups when none are configured: SSL_CTX_set1_groups(3) of 3.0, and of 3.5.
+Strings default_groups() {
+  if (is_openssl35())
+    return {"X25519MLKEM768", "x25519",    "secp256r1", "x448",
+            "secp384r1",      "secp521r1", "ffdhe2048", "ffdhe3072"};
+  return {"x25519",    "secp256r1", "x448",      "secp521r1", "secp384r1",
+          "ffdhe2048", "ffdhe3072", "ffdhe4096", "ffdhe6144", "ffdhe8192"};
 }
 
 // Nothing that is not there may be called supported, and nothing that is there missing.
@@ -182,11 +195,8 @@ TEST(TlsPeers, EverySuiteAndTheDefaultGroupsOfOpenssl3) {
       ASSERT_TRUE(endpoint.reached) << endpoint.unreached_reason;
       EXPECT_TRUE(endpoint.tls->handshake_proof.proven);
       EXPECT_THAT(test::suite_names(*endpoint.tls, "TLS 1.3"), ElementsAre(suite));
-      // OpenSSL 3.0's list when none is configured (SSL_CTX_set1_groups(3)).
-      expect_exactly(*endpoint.tls,
-                     {"x25519", "secp256r1", "x448", "secp521r1", "secp384r1", "ffdhe2048",
-                      "ffdhe3072", "ffdhe4096", "ffdhe6144", "ffdhe8192"});
-      EXPECT_EQ(endpoint.tls->groups.front().name, "x25519");
+      expect_exactly(*endpoint.tls, default_groups());
+      EXPECT_EQ(endpoint.tls->groups.front().name, default_groups().front());
       EXPECT_EQ(endpoint.tls->server_order, true);
     }
   }
@@ -277,8 +287,7 @@ TEST(TlsPeers, NginxWithTwoCertificatesStaplingAndAlpn) {
   EXPECT_TRUE(has_finding(tls.findings, "session_tickets"));
   EXPECT_FALSE(has_finding(tls.findings, "insecure_renegotiation"));
   EXPECT_FALSE(has_finding(tls.findings, "server_software"));  // asked for by deep only
-  expect_exactly(tls, {"x25519", "secp256r1", "x448", "secp521r1", "secp384r1", "ffdhe2048",
-                       "ffdhe3072", "ffdhe4096", "ffdhe6144", "ffdhe8192"});
+  expect_exactly(tls, default_groups());
   EXPECT_EQ(test::state_of(tls, "TLS 1.3"), Support::kSupported);
   EXPECT_EQ(test::state_of(tls, "TLS 1.2"), Support::kSupported);
   EXPECT_EQ(test::state_of(tls, "TLS 1.1"), Support::kUnsupported);
