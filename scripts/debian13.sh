@@ -55,6 +55,9 @@ if [ -d "$root/../shared/vectors" ]; then
   cp -a "$root/../shared/vectors" "$inside/shared/"
 fi
 
-say "running ./test $* on Debian 13"
+say "running ./test $* on Debian 13, and the scan of Carnet by Carnet"
+# shellcheck disable=SC2016
 exec chroot "$inside" /usr/bin/env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 \
-  /bin/bash -c 'cd /carnet && exec ./test "$@"' bash "$@"
+  /bin/bash -c 'cd /carnet && failed=0; ./test "$@" || failed=$?
+    ctest --test-dir build/release --output-on-failure --no-tests=error -R "^system\.tls\$" || failed=$?
+    exit $failed' bash "$@"
