@@ -4,6 +4,7 @@
     dns_test.py CARNET
 """
 
+import contextlib
 import json
 import os
 import shutil
@@ -101,10 +102,20 @@ class Dns(unittest.TestCase):
             done = scan(f"shop.example:{tls.port}", "--allow-targets", "127.0.0.1/32", env={"CARNET_DNS_SERVER": dns.at})
             self.assertEqual(done.returncode, 0, done.stderr)
 
+    def two_servers(self, stack):
+        """Two addresses with the same port, which the second of them may have given to somebody else already."""
+        for _ in range(20):
+            with contextlib.ExitStack() as these:
+                first = these.enter_context(TlsServer(self.folder, "-groups", "X25519:P-256"))
+                if these.enter_context(OtherServer(self.folder, "127.0.0.2", first.port, "-groups", "P-256", "-no_tls1_3")):
+                    stack.push(these.pop_all())
+                    return first
+        self.fail("no port is free on two addresses")
+
     def test_a_name_of_several_addresses_is_compared_and_its_aliases_told(self):
-        with TlsServer(self.folder, "-groups", "X25519:P-256") as first, \
-                OtherServer(self.folder, "127.0.0.2", first.port, "-groups", "P-256", "-no_tls1_3"), \
-                OtherServer(self.folder, "::1", first.port, "-groups", "X25519:P-256") as v6:
+        with contextlib.ExitStack() as stack:
+            first = self.two_servers(stack)
+            v6 = stack.enter_context(OtherServer(self.folder, "::1", first.port, "-groups", "X25519:P-256"))
             def answer(name, kind):
                 if name == "both.example":
                     return [address(name, "127.0.0.1"), address(name, "::1")]
@@ -116,7 +127,7 @@ class Dns(unittest.TestCase):
                 self.assertEqual(deep["aliases"], ["edge.example", "pop7.edge.example"])
                 self.assertEqual(deep["address"], "127.0.0.1")
                 two, three = deep["otherAddresses"]
-                self.assertEqual((two["address"], two["state"]), ("127.0.0.2", "differs"))
+                self.assertEqual((two["address"], two["state"]), ("127.0.0.2", "differs"), two)
                 self.assertIn("no TLS 1.3", two["detail"])
                 self.assertEqual(three, {"address": "127.0.0.3", "state": "unreachable", "detail": "connection refused"})
                 codes = {f["code"]: f["detail"] for f in deep["tls"]["findings"]}
