@@ -32,7 +32,10 @@ class SharedList {
   SharedList(Body list)  // NOLINT(google-explicit-constructor)
       : body_(list.empty() ? nullptr : std::make_shared<Body>(std::move(list))) {}
   SharedList(std::initializer_list<T> list) : SharedList(Body(list)) {}
-  SharedList& operator=(std::initializer_list<T> list) { return *this = SharedList(list); }
+  SharedList& operator=(std::initializer_list<T> list) {
+    *this = SharedList(list);
+    return *this;
+  }
   operator const Body&() const { return view(); }  // NOLINT(google-explicit-constructor)
 
   [[nodiscard]] const_iterator begin() const { return view().begin(); }
