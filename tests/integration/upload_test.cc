@@ -161,7 +161,9 @@ TEST_F(UploadTest, NothingOfAPrivateKeyIsKept) {
   }
   kept += stack.database->contents();
   // Lines of the key's base64, and its secret exponent's bytes in hex and as they are.
-  const std::string private_only = pair.substr(pair.find('\n') + 1, 1600);
+  const std::size_t begin = pair.find("PRIVATE KEY-----");
+  ASSERT_NE(begin, std::string::npos);
+  const std::string private_only = pair.substr(pair.find('\n', begin) + 1, 1600);
   std::istringstream lines(private_only);
   int looked = 0;
   for (std::string line; std::getline(lines, line) && line.find("END") == std::string::npos;) {
