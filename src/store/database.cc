@@ -7,6 +7,8 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <future>
 
+#include "base/thrown.h"
+
 namespace carnet::store {
 
 Task<Result<void>> Database::await(std::function<void(Done)> submit) {
@@ -32,7 +34,13 @@ Task<Result<void>> Database::await(std::function<void(Done)> submit) {
       };
       boost::asio::post(executor, std::move(resume));
     };
-    start(std::move(done));
+    // An exception must not leave an initiation: some versions of Asio have let go of the coroutine
+    // by then. Whoever throws has not taken the work.
+    try {
+      start(done);
+    } catch (...) {
+      done(tl::unexpected(thrown_error("database")));
+    }
   };
   auto waiting =
       boost::asio::async_initiate<const boost::asio::use_awaitable_t<>, void(Result<void>)>(
