@@ -33,15 +33,7 @@ Result<std::optional<Secret>> read_data_file(const std::string& path) {
   if (file.get() < 0 || ::fstat(file.get(), &facts) != 0) return cannot("read", path);
   if (!S_ISREG(facts.st_mode) || facts.st_size > static_cast<off_t>(kFileBytesMax))
     return cannot("read", path, "it is not a regular file of a size that Carnet writes");
-  std::string bytes(static_cast<std::size_t>(facts.st_size), '\0');
-  std::size_t done = 0;
-  while (done < bytes.size()) {
-    const ssize_t got = ::read(file.get(), bytes.data() + done, bytes.size() - done);
-    if (got < 0) return cannot("read", path);
-    if (got == 0) break;
-    done += static_cast<std::size_t>(got);
-  }
-  bytes.resize(done);
+  CARNET_TRY(bytes, read_bytes(file.get(), path, static_cast<std::size_t>(facts.st_size)));
   return std::optional<Secret>(Secret(std::move(bytes)));
 }
 

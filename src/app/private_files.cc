@@ -56,6 +56,19 @@ tl::unexpected<Error> cannot(std::string_view what, std::string_view path) {
   return cannot(what, path, std::strerror(errno));
 }
 
+Result<std::string> read_bytes(int fd, const std::string& path, std::size_t size) {
+  std::string bytes(size, '\0');
+  std::size_t done = 0;
+  while (done < bytes.size()) {
+    const ssize_t got = ::read(fd, bytes.data() + done, bytes.size() - done);
+    if (got < 0) return cannot("read", path);
+    if (got == 0) break;
+    done += static_cast<std::size_t>(got);
+  }
+  bytes.resize(done);
+  return bytes;
+}
+
 Result<void> write_all(int fd, const std::string& path, std::string_view bytes) {
   while (!bytes.empty()) {
     const ssize_t written = ::write(fd, bytes.data(), bytes.size());

@@ -36,6 +36,8 @@ class Descriptor {
                                            std::string_view reason);
 [[nodiscard]] tl::unexpected<Error> cannot(std::string_view what, std::string_view path);
 
+// From where the file stands, at most `size` bytes; fewer if it ends before.
+[[nodiscard]] Result<std::string> read_bytes(int fd, const std::string& path, std::size_t size);
 [[nodiscard]] Result<void> write_all(int fd, const std::string& path, std::string_view bytes);
 // Waits until a file's or a folder's contents are on disk.
 [[nodiscard]] Result<void> sync_path(const std::string& path);

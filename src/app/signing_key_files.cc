@@ -40,15 +40,7 @@ Result<Secret> read_private(const std::string& path, unsigned forbidden) {
                                   path, facts.st_mode & 07777U, path));
   if (facts.st_size < 0 || static_cast<std::size_t>(facts.st_size) > kFileBytesMax)
     return cannot("read", path, "it is too large");
-  std::string bytes(static_cast<std::size_t>(facts.st_size), '\0');
-  std::size_t done = 0;
-  while (done < bytes.size()) {
-    const ssize_t got = ::read(file.get(), bytes.data() + done, bytes.size() - done);
-    if (got < 0) return cannot("read", path);
-    if (got == 0) break;
-    done += static_cast<std::size_t>(got);
-  }
-  bytes.resize(done);
+  CARNET_TRY(bytes, read_bytes(file.get(), path, static_cast<std::size_t>(facts.st_size)));
   return Secret(std::move(bytes));
 }
 
