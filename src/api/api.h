@@ -29,6 +29,14 @@
 #include "store/database.h"
 #include "web/pages.h"
 
+namespace carnet::service {
+class Alerts;
+class Governance;
+class Portfolio;
+class Schedules;
+class Webhooks;
+}  // namespace carnet::service
+
 namespace carnet::api {
 
 struct ApiDependencies {
@@ -51,6 +59,11 @@ struct ApiDependencies {
   service::Remediation* remediation = nullptr;    // likewise for the backlog's state
   service::Plans* plans = nullptr;                // likewise for migration plans
   service::Drift* drift = nullptr;                // likewise for what changed
+  service::Schedules* schedules = nullptr;        // likewise for scans at their time
+  service::Alerts* alerts = nullptr;              // likewise for what needs a person
+  service::Webhooks* webhooks = nullptr;          // likewise for who is told
+  service::Governance* governance = nullptr;      // likewise for export, erasure and closing
+  service::Portfolio* portfolio = nullptr;        // likewise for a parent's children
 };
 
 struct ApiOptions {

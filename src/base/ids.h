@@ -60,6 +60,24 @@ struct ViewTag {
 struct AuditTag {
   static constexpr std::string_view kPrefix = "aud_";
 };
+struct ScheduleTag {
+  static constexpr std::string_view kPrefix = "sched_";
+};
+struct ScheduleRunTag {
+  static constexpr std::string_view kPrefix = "run_";
+};
+struct AlertTag {
+  static constexpr std::string_view kPrefix = "alert_";
+};
+struct WebhookTag {
+  static constexpr std::string_view kPrefix = "hook_";
+};
+struct DeliveryTag {
+  static constexpr std::string_view kPrefix = "dlv_";
+};
+struct PartnerLinkTag {
+  static constexpr std::string_view kPrefix = "link_";
+};
 
 using TenantId = Id<TenantTag>;
 using KeyId = Id<KeyTag>;
@@ -67,5 +85,11 @@ using ScanId = Id<ScanTag>;
 using ShareId = Id<ShareTag>;
 using ViewId = Id<ViewTag>;
 using AuditId = Id<AuditTag>;
+using ScheduleId = Id<ScheduleTag>;
+using ScheduleRunId = Id<ScheduleRunTag>;
+using AlertId = Id<AlertTag>;
+using WebhookId = Id<WebhookTag>;
+using DeliveryId = Id<DeliveryTag>;
+using PartnerLinkId = Id<PartnerLinkTag>;
 
 }  // namespace carnet

@@ -31,6 +31,11 @@ constexpr Migration kMigrations[] = {
     {.version = 7, .sql = postgresql::embedded::file_0007_passcode_tries_sql},
     {.version = 8, .sql = postgresql::embedded::file_0008_scan_count_sql},
     {.version = 9, .sql = postgresql::embedded::file_0009_inventory_facets_sql},
+    {.version = 10, .sql = postgresql::embedded::file_0010_schedules_sql},
+    {.version = 11, .sql = postgresql::embedded::file_0011_alerts_sql},
+    {.version = 12, .sql = postgresql::embedded::file_0012_outbox_sql},
+    {.version = 13, .sql = postgresql::embedded::file_0013_governance_sql},
+    {.version = 14, .sql = postgresql::embedded::file_0014_portfolio_sql},
 };
 constexpr int kLatest = std::rbegin(kMigrations)->version;
 

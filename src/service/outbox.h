@@ -1,0 +1,61 @@
+#pragma once
+// What happened, on its way to those who asked to be told: written in the same transaction as what
+// it tells of, delivered later by service/webhooks.h, at least once. Thread-safe.
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <boost/json.hpp>
+
+#include "base/clock.h"
+#include "base/ids.h"
+#include "base/random.h"
+#include "store/database.h"
+
+namespace carnet::service {
+
+// The events that a webhook may ask for.
+inline constexpr std::string_view kScanCompleted = "scan.completed";
+inline constexpr std::string_view kScanFailed = "scan.failed";
+inline constexpr std::string_view kAlertRaised = "alert.raised";
+inline constexpr std::string_view kAlertResolved = "alert.resolved";
+inline constexpr std::string_view kScheduleSkipped = "schedule.skipped";
+
+struct Event {
+  std::string_view name;
+  TenantId tenant;
+  std::optional<ScanId> scan;
+  std::optional<double> readiness_score;
+  boost::json::array alerts;  // as GET /tenant/alerts gives each
+  std::string message;        // one or two sentences for a person
+};
+
+struct Mail {
+  TenantId tenant;
+  std::vector<std::string> to;
+  std::string subject;
+  std::string text;  // plain text, UTF-8, lines with \n
+};
+
+class Outbox {
+ public:
+  explicit Outbox(Random& random) : random_(random) {}
+  // What links in messages begin with; before the first event.
+  void set_public_url(std::string url) { public_url_ = std::move(url); }
+
+  // One delivery for each webhook of the tenant that asked for this event and is not paused. Call
+  // it within the transaction of what happened.
+  [[nodiscard]] Result<void> emit(store::Connection& connection, const Event& event,
+                                  Timestamp now) const;
+  // One delivery for each recipient. Dropped, with nothing kept, where no SMTP server is set.
+  [[nodiscard]] Result<void> mail(store::Connection& connection, const Mail& mail,
+                                  Timestamp now) const;
+
+ private:
+  Random& random_;
+  std::string public_url_;
+};
+
+}  // namespace carnet::service

@@ -1,0 +1,1 @@
+-- Webhooks, and what is to be delivered to them or by mail.

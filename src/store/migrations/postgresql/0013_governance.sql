@@ -1,0 +1,1 @@
+-- The chained audit trail; tenants that are to be closed.

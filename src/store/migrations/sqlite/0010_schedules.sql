@@ -1,0 +1,1 @@
+-- Scans at their time, and how they went.
