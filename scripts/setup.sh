@@ -3,7 +3,8 @@
 #
 #   setup_packages FILE…   Debian packages of the lists, only what is missing
 #   setup_npm run|test     node_modules of third_party/npm; `run` takes only what the demonstration needs
-#   setup_build TESTS [ninja target …]  configures build/release and builds; TESTS: ON, or `keep` (see there)
+#   setup_build TESTS [ninja target …]  configures build/$preset (the caller's; release unless set) and builds; TESTS: ON, or
+#                                       `keep` (see there)
 
 : "${root:?the caller sets root}"
 
@@ -104,13 +105,14 @@ setup_jobs() {
 # take turns in one build folder without either undoing the other's work; a fresh folder then gets tests only if their
 # libraries are there.
 setup_build() {
-  local tests=$1 dir=$root/build/release cache home
+  local tests=$1 wanted=${preset:-release} cache home dir
+  dir=$root/build/$wanted
   shift
   cache=$dir/CMakeCache.txt
   if [ -f "$cache" ]; then
     home=$(sed -n 's/^CMAKE_HOME_DIRECTORY:INTERNAL=//p' "$cache")
     if [ "$home" != "$root" ]; then
-      say "build/release belongs to $home; starting it afresh"
+      say "build/$wanted belongs to $home; starting it afresh"
       rm -rf "$dir"
     fi
   fi
@@ -122,9 +124,9 @@ setup_build() {
     tests=''
   fi
   if [ -n "$tests" ]; then
-    say "configuring build/release"
+    say "configuring build/$wanted"
     mkdir -p "$dir"
-    (cd "$root" && cmake --preset release -DCARNET_BUILD_TESTS="$tests") > "$dir/configure.log" 2>&1 || {
+    (cd "$root" && cmake --preset "$wanted" -DCARNET_BUILD_TESTS="$tests") > "$dir/configure.log" 2>&1 || {
       cat "$dir/configure.log" >&2
       die "configuring failed; the lines above say why."
     }
