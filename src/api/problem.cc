@@ -70,6 +70,9 @@ ProblemKind problem_kind(ErrorCode code) {
     case ErrorCode::kShareLimit:
       return {409, "share_limit_reached", "Too many open links",
               "The scan or the tenant has as many open links as it may have; revoke some."};
+    case ErrorCode::kTenantClosing:
+      return {409, "tenant_closing", "The tenant is being closed or erased",
+              "Nothing can be changed until that is cancelled or done."};
     case ErrorCode::kIdempotencyInProgress:
       return {409, "idempotency_in_progress", "The first request is still running",
               "A request with this Idempotency-Key is being worked on; try again shortly."};

@@ -1,9 +1,22 @@
 #include "service/audit.h"
 
+#include <fmt/format.h>
+
+#include "crypto/hash.h"
+
 namespace carnet::service {
+namespace {
+
+std::string bounded(std::string text) {
+  if (text.size() <= kAuditChangeBytesMax) return text;
+  return fmt::format(R"({{"omitted":true,"bytes":{},"sha256":"{}"}})", text.size(),
+                     crypto::sha256_hex(text));
+}
+
+}  // namespace
 
 store::AuditRow audit_row(const Actor& actor, std::string_view action, std::string_view subject,
-                          std::string detail, Timestamp now, Random& random) {
+                          std::string detail, Timestamp now, Random& random, AuditChange change) {
   store::AuditRow row;
   row.id = AuditId::generate(now, random);
   row.tenant_id = actor.tenant.str();
@@ -13,6 +26,13 @@ store::AuditRow audit_row(const Actor& actor, std::string_view action, std::stri
   row.subject = std::string(subject);
   row.request_id = actor.request_id;
   row.detail = std::move(detail);
+  row.key_id = actor.key.str();
+  if (actor.platform)
+    row.role = "platform";
+  else if (!actor.key.empty())
+    row.role = store::to_string(actor.role);
+  row.before = bounded(std::move(change.before));
+  row.after = bounded(std::move(change.after));
   return row;
 }
 

@@ -1,6 +1,6 @@
 #pragma once
 // The audit trail: who did what. Rows are written by the use cases in their own transaction; this
-// reads them. Thread-safe.
+// makes and reads them. audit_chain.h makes them tamper-evident afterwards. Thread-safe.
 
 #include <string>
 #include <vector>
@@ -13,11 +13,19 @@
 
 namespace carnet::service {
 
+// A longer `before` or `after` is kept as {"omitted": true, "bytes", "sha256"}.
+inline constexpr std::size_t kAuditChangeBytesMax = std::size_t{16} * 1024;
+
+// What there was before and after a change: JSON without secrets, "" for nothing.
+struct AuditChange {
+  std::string before, after;
+};
+
 // The row for `action` by `actor`; the use case inserts it in its transaction. `detail` is JSON
 // without secrets.
 [[nodiscard]] store::AuditRow audit_row(const Actor& actor, std::string_view action,
                                         std::string_view subject, std::string detail, Timestamp now,
-                                        Random& random);
+                                        Random& random, AuditChange change = {});
 
 [[nodiscard]] Task<Result<std::vector<store::AuditRow>>> list_audit(store::Database& db,
                                                                     TenantId tenant,

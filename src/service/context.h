@@ -17,6 +17,7 @@ struct Actor {
   KeyId key;
   Role role = Role::kViewer;
   bool platform = false;
+  store::TenantState tenant_state = store::TenantState::kActive;
   std::string request_id;
   [[nodiscard]] std::string audit_name() const {
     return platform ? "platform" : key.empty() ? "system" : key.str();

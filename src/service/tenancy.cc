@@ -208,6 +208,7 @@ Task<Result<Identity>> Tenancy::authenticate(std::string_view key_text) {
   identity.actor.tenant_name = std::move(row->tenant_name);
   identity.actor.key = row->id;
   identity.actor.role = row->role;
+  identity.actor.tenant_state = row->tenant_state;
   identity.rate_per_minute = row->rate_per_minute.value_or(options_.default_rate_per_minute);
   co_return identity;
 }

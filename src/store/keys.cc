@@ -4,10 +4,11 @@
 namespace carnet::store::keys {
 namespace {
 
-#define CARNET_SELECT_KEY                                                                        \
-  "SELECT k.public_id, k.id, k.tenant_id, k.secret_mac, k.hint, k.label, k.role, "               \
-  "k.rate_per_minute, k.created_at, "                                                            \
-  "k.expires_at, k.revoked_at, k.last_used_at, t.name FROM api_keys k JOIN tenants t ON t.id = " \
+#define CARNET_SELECT_KEY                                                                          \
+  "SELECT k.public_id, k.id, k.tenant_id, k.secret_mac, k.hint, k.label, k.role, "                 \
+  "k.rate_per_minute, k.created_at, "                                                              \
+  "k.expires_at, k.revoked_at, k.last_used_at, t.name, t.state FROM api_keys k JOIN tenants t ON " \
+  "t.id = "                                                                                        \
   "k.tenant_id "
 
 KeyRow read(const Row& row) {
@@ -24,7 +25,8 @@ KeyRow read(const Row& row) {
           .expires_at = get_opt_time(row, 9),
           .revoked_at = get_opt_time(row, 10),
           .last_used_at = get_opt_time(row, 11),
-          .tenant_name = get_text(row, 12)};
+          .tenant_name = get_text(row, 12),
+          .tenant_state = parse_tenant_state(row.text(13))};
 }
 
 }  // namespace

@@ -23,6 +23,8 @@ Result<std::vector<TenantRow>> list(Connection& db, const Page& page);
 Result<bool> update_settings(Connection& db, const TenantId& id, std::string_view settings);
 Result<bool> update_authorized_targets(Connection& db, const TenantId& id,
                                        std::string_view targets);
+// False if it was not in the state `from`.
+Result<bool> set_state(Connection& db, const TenantId& id, TenantState from, TenantState to);
 }  // namespace tenants
 
 namespace keys {
@@ -187,13 +189,36 @@ Result<int> purge(Connection& db, Timestamp older_than, int limit);
 }  // namespace idempotency
 
 namespace audit {
-Result<void> insert(Connection& db, const AuditRow& row);
+// `tenant` is "" for the platform's own rows.
+Result<void> insert(Connection& db, const AuditRow& row);  // not sealed
 struct Filter {
   std::string action_prefix;
-  std::optional<Timestamp> since;
+  std::optional<Timestamp> since, until;  // from `since` on, before `until`
+  std::string actor, subject;             // exactly; "" = any
 };
 Result<std::vector<AuditRow>> list(Connection& db, std::string_view tenant, const Filter& filter,
                                    const Page& page);
+
+// Sealing. Whoever has rows that are not sealed, in the order of their ids, "" first; across
+// tenants.
+Result<std::vector<std::string>> tenants_to_seal(Connection& db, int limit);
+// The oldest by id.
+Result<std::vector<AuditRow>> unsealed(Connection& db, std::string_view tenant, int limit);
+struct Backlog {
+  std::int64_t count = 0;
+  std::optional<Timestamp> oldest_at;
+};
+Result<Backlog> backlog(Connection& db);  // across tenants
+Result<AuditHeadRow> head(Connection& db, std::string_view tenant);
+// Moves the head from `from` to `to` and gives `rows` their seq, prev_hash and hash; false, and
+// nothing is done, if the head is not `from` any more. kConflict if a row is sealed or gone.
+Result<bool> seal(Connection& db, const AuditHeadRow& from, const AuditHeadRow& to,
+                  const std::vector<AuditRow>& rows);
+// Sealed rows with a greater seq, in its order.
+Result<std::vector<AuditRow>> sealed_after(Connection& db, std::string_view tenant,
+                                           std::int64_t seq, int limit);
+// At most `limit` rows of the tenant, sealed or not; how many there were.
+Result<std::int64_t> erase(Connection& db, std::string_view tenant, int limit);
 }  // namespace audit
 
 // The transparency log (service/transparency.h). Hashes and digests are 32 raw bytes, sizes and

@@ -16,12 +16,19 @@ enum class Role { kViewer, kOperator, kAdmin };  // in rising order
 [[nodiscard]] std::string_view to_string(Role role);
 [[nodiscard]] std::optional<Role> parse_role(std::string_view text);
 
+// kClosing: it can be read but not changed. kErasing: its data is being deleted and not shown.
+enum class TenantState { kActive, kClosing, kErasing };
+[[nodiscard]] std::string_view to_string(TenantState state);
+// Anything unknown is kErasing, which shows nothing.
+[[nodiscard]] TenantState parse_tenant_state(std::string_view text);
+
 struct TenantRow {
   TenantId id;
   std::string name, slug;
   std::string settings = "{}";            // JSON text
   std::string authorized_targets = "{}";  // JSON text
   Timestamp created_at{};
+  TenantState state = TenantState::kActive;
 };
 
 struct KeyRow {
@@ -34,7 +41,8 @@ struct KeyRow {
   std::optional<int> rate_per_minute;
   Timestamp created_at{};
   std::optional<Timestamp> expires_at, revoked_at, last_used_at;
-  std::string tenant_name;  // joined
+  std::string tenant_name;                          // joined
+  TenantState tenant_state = TenantState::kActive;  // joined
 };
 
 struct ScanRow {
@@ -86,8 +94,9 @@ struct ShareRow {
   std::optional<Timestamp> revoked_at, last_viewed_at;
   int dead_tries = 0;  // at opening it after it was over
   std::optional<Timestamp> last_dead_try_at;
-  std::string tenant_name;      // joined by by_public_id
-  std::string tenant_settings;  // likewise; JSON text
+  std::string tenant_name;                          // joined by by_public_id
+  std::string tenant_settings;                      // likewise; JSON text
+  TenantState tenant_state = TenantState::kActive;  // likewise
 };
 
 // One entry of a link's access log, or `count` alike from `at` to `last_at`.
@@ -112,6 +121,19 @@ struct AuditRow {
   Timestamp at{};
   std::string actor, action, subject, request_id;
   std::string detail = "{}";  // JSON text
+  std::string key_id, role;   // "" for who has none
+  std::string before, after;  // JSON text, "" for nothing
+  std::int64_t seq = 0;       // its place in the chain; 0: not sealed yet
+  std::string prev_hash, hash;
+};
+
+// The signed end of a chain. No rows yet: seq 0 and no hash.
+struct AuditHeadRow {
+  std::string tenant_id;
+  std::int64_t seq = 0;
+  std::string hash;
+  Timestamp at{};
+  std::string signature;  // JSON text; "" of a server without keys
 };
 
 struct LogHeadRow {

@@ -35,13 +35,15 @@ ShareRow read(const Row& row) {
           .dead_tries = get_int(row, 19),
           .last_dead_try_at = get_opt_time(row, 20),
           .tenant_name = {},
-          .tenant_settings = {}};
+          .tenant_settings = {},
+          .tenant_state = TenantState::kActive};
 }
 
 ShareRow read_with_tenant(const Row& row) {
   ShareRow out = read(row);
   out.tenant_name = get_text(row, 21);
   out.tenant_settings = get_text(row, 22);
+  out.tenant_state = parse_tenant_state(row.text(23));
   return out;
 }
 
@@ -78,11 +80,13 @@ Result<void> insert(Connection& db, const ShareRow& row) {
 }
 
 PointQuery<ShareRow> by_public_id(std::string_view public_id) {
-  return {.sql = "SELECT " CARNET_SHARE_COLUMNS
-                 ", t.name, t.settings FROM shares s JOIN tenants t ON t.id = s.tenant_id WHERE "
-                 "s.public_id = $1",
-          .key = std::string(public_id),
-          .read = read_with_tenant};
+  return {
+      .sql =
+          "SELECT " CARNET_SHARE_COLUMNS
+          ", t.name, t.settings, t.state FROM shares s JOIN tenants t ON t.id = s.tenant_id WHERE "
+          "s.public_id = $1",
+      .key = std::string(public_id),
+      .read = read_with_tenant};
 }
 
 Result<std::optional<ShareRow>> find(Connection& db, const TenantId& tenant, const ShareId& id) {
