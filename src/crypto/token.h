@@ -1,13 +1,13 @@
 #pragma once
 // The one form of every bearer token Carnet hands out (design: sharing.md):
 //
-//   prefix ("cnt_s_" share link, "cnt_k_" API key) + 10 base62 public id + 32 base62 secret + 6
-//   base62 CRC-32
+//   prefix ("cnt_s_" share link, "cnt_k_" API key, "cnt_p_" invitation of a partner) + 10 base62
+//   public id + 32 base62 secret + 6 base62 CRC-32
 //
 // 32 base62 digits carry 190 bits from the system's CSPRNG. The check digits, over everything
 // before them, reject typing errors without a database read. The database keeps the public id and
 // HMAC-SHA-256(pepper, secret), never the token. Regular expression for secret scanners:
-// cnt_[sk]_[0-9A-Za-z]{48}. Pure functions; thread-safe.
+// cnt_[skp]_[0-9A-Za-z]{48}. Pure functions; thread-safe.
 
 #include <optional>
 #include <string>
@@ -21,6 +21,7 @@ namespace carnet::crypto {
 
 inline constexpr std::string_view kShareTokenPrefix = "cnt_s_";
 inline constexpr std::string_view kKeyTokenPrefix = "cnt_k_";
+inline constexpr std::string_view kPartnerTokenPrefix = "cnt_p_";
 inline constexpr std::size_t kTokenChars = 6 + 10 + 32 + 6;
 
 struct NewToken {

@@ -76,14 +76,14 @@ Result<void> forget_facets(Connection& db, const TenantId& tenant, const ScanId&
 Result<void> make_facets(Connection& db, const TenantId& tenant, const ScanId& id) {
   return execute(
       db,
-      "INSERT INTO inventory_facets (tenant_id, host, port, kind, status, scan_id) "
-      "SELECT DISTINCT e.tenant_id, e.host, e.port, "
+      "INSERT INTO inventory_facets (tenant_id, host, port, kind, status, scan_id, assets) "
+      "SELECT e.tenant_id, e.host, e.port, "
       "CASE WHEN way.n IN (2, 4) THEN '' ELSE a.kind END, "
-      "CASE WHEN way.n IN (1, 4) THEN '' ELSE a.status END, e.scan_id "
+      "CASE WHEN way.n IN (1, 4) THEN '' ELSE a.status END, min(e.scan_id), count(*) "
       "FROM endpoint_latest e JOIN assets a "
       "ON a.scan_id = e.scan_id AND a.host = e.host AND a.port = e.port "
       "CROSS JOIN (SELECT 1 AS n UNION ALL SELECT 2 UNION ALL SELECT 3 UNION ALL SELECT 4) AS way "
-      "WHERE e.scan_id = $2 AND e.tenant_id = $1 ON CONFLICT DO NOTHING",
+      "WHERE e.scan_id = $2 AND e.tenant_id = $1 GROUP BY 1, 2, 3, 4, 5 ON CONFLICT DO NOTHING",
       {tenant.str(), id.str()});
 }
 

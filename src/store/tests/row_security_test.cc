@@ -8,6 +8,8 @@
 #include <set>
 
 #include "store/passports.h"
+#include "store/portfolio.h"
+#include "store/retention.h"
 #include "store/tests/store_fixture.h"
 #include "store/uploads.h"
 #include "tests/support/pg_cluster.h"
@@ -24,6 +26,7 @@ const std::map<std::string, std::string> kOwners = {
     {"scan_files", "(SELECT tenant_id FROM scans WHERE id = scan_id)"},
     {"share_views", "(SELECT tenant_id FROM shares WHERE shares.id = share_id)"},
     {"passcode_tries", "(SELECT tenant_id FROM shares WHERE shares.id = share_id)"},
+    {"partner_links", "child_id"},  // the parent sees it too, and may end it
     {"passport_files",
      "(SELECT tenant_id FROM passports p WHERE p.scan_id = passport_files.scan_id)"},
 };
@@ -80,6 +83,7 @@ class RowSecurity : public StoreTest {
     ScanId scan;
     ShareRow share;
     UploadId upload;
+    PartnerLinkId link;
   };
 
   void SetUp() override {
@@ -90,7 +94,7 @@ class RowSecurity : public StoreTest {
   }
 
   Side fill(const std::string& name) {
-    Side side{.tenant = add_tenant(name).id, .scan = {}, .share = {}, .upload = {}};
+    Side side{.tenant = add_tenant(name).id, .scan = {}, .share = {}, .upload = {}, .link = {}};
     side.scan = add_scan(side.tenant, "success").id;
     side.share = make_share(side.tenant, side.scan, "pub-" + name);
     side.upload = id<UploadId>(++sequence_);
@@ -123,6 +127,7 @@ class RowSecurity : public StoreTest {
       return {};
     }));
     EXPECT_TRUE(run([&](Connection& c) { return fill_trails(c, side); }));
+    EXPECT_TRUE(run([&](Connection& c) { return fill_partners(c, side, name); }));
     fill_others(side);
     return side;
   }
@@ -150,6 +155,22 @@ class RowSecurity : public StoreTest {
                              .at = kNow,
                              .action = "share.create",
                              .detail = "{}"});
+  }
+
+  // A child of somebody else, and a parent that nobody has accepted yet.
+  Result<void> fill_partners(Connection& c, Side& side, const std::string& name) {
+    const TenantRow parent{.id = id<TenantId>(++sequence_),
+                           .name = "parent",
+                           .slug = "parent-of-" + name,
+                           .created_at = kNow};
+    side.link = id<PartnerLinkId>(++sequence_);
+    CARNET_TRY_VOID(tenants::insert(c, parent));
+    CARNET_TRY_VOID(partners::insert_link(
+        c, {.id = side.link, .tenant_id = parent.id, .child_id = side.tenant, .scope = "scans"}));
+    return partners::insert_invitation(c, {.public_id = "invite-" + name,
+                                           .id = id<PartnerLinkId>(++sequence_),
+                                           .tenant_id = side.tenant,
+                                           .scope = "summary"});
   }
 
   // Rows that no function above makes.
@@ -280,6 +301,39 @@ TEST_F(RowSecurity, NoRowIsMadeForAnotherTenantNorMovedToOne) {
   }
 }
 
+// An agreement is made in the child's scope alone; the parent sees it, ends it, and cannot make or
+// change one, whatever statement it runs.
+TEST_F(RowSecurity, AParentSeesAndEndsALinkButMakesNone) {
+  const PartnerLinkRow link{.id = id<PartnerLinkId>(++sequence_),
+                            .tenant_id = theirs_.tenant,
+                            .child_id = ours_.tenant,
+                            .scope = "summary"};
+  ASSERT_TRUE(run([&](Connection& c) { return partners::insert_link(c, link); }));
+  const std::string parent = theirs_.tenant.str();
+  const std::string where = " WHERE id = '" + link.id.str() + "'";
+  EXPECT_EQ(rows_under(parent, "SELECT 1 FROM partner_links" + where), 1);
+  EXPECT_EQ(rows_under(parent, "DELETE FROM partner_links" + where), 1);
+  EXPECT_EQ(rows_under("another", "SELECT 1 FROM partner_links" + where), 0);
+  EXPECT_EQ(rows_under("another", "DELETE FROM partner_links" + where), 0);
+  const std::string values =
+      fmt::format("('link_x', '{}', '{}', '', 'scans', '', 1, '', 1)", parent, ours_.tenant.str());
+  for (const std::string& made : {"INSERT INTO partner_links VALUES " + values,
+                                  "UPDATE partner_links SET scope = 'scans'" + where}) {
+    const auto outcome = under(parent, made);
+    ASSERT_FALSE(outcome) << made;
+    EXPECT_NE(outcome.error().internal.find("row-level security"), std::string::npos)
+        << outcome.error().internal;
+  }
+  // The link shows the parent nothing of the child's tables.
+  for (const std::string& table : tables())
+    if (table != "partner_links")
+      EXPECT_EQ(rows_under(parent, fmt::format("SELECT 1 FROM {} WHERE {} = '{}'", table,
+                                               owner_of(table), ours_.tenant.str())),
+                0)
+          << table;
+  EXPECT_EQ(rows_under(ours_.tenant.str(), "DELETE FROM partner_links" + where), 1);
+}
+
 // The platform's own rows carry no tenant; a transaction without a scope must not take '' for one.
 TEST_F(RowSecurity, ThePlatformsRowsNeedTheWholeScope) {
   ASSERT_TRUE(run([&](Connection& c) {
@@ -296,6 +350,7 @@ TEST_F(RowSecurity, ThePlatformsRowsNeedTheWholeScope) {
 
 TEST_F(RowSecurity, RepositoriesThatForgetTheirTenantFindNothingOfAnother) {
   const TenantId& us = ours_.tenant;
+  static_cast<void>(as_superuser("UPDATE scans SET finished_at = created_at"));
   for (const bool everywhere : {false, true}) {
     // With the scope lifted besides the same calls do reach the other's rows: the cutting works.
     const auto reaches = [&](auto f) {
@@ -327,6 +382,10 @@ TEST_F(RowSecurity, RepositoriesThatForgetTheirTenantFindNothingOfAnother) {
     counts([&](Connection& c) { return size(audit::list(c, us.str(), {}, {})); }, 1, 2);
     counts([&](Connection& c) { return size(scans::inventory(c, us, {})); }, 1, 2);
     counts([&](Connection& c) { return uploads::count(c, us, kNow); }, 1, 2);
+    counts([&](Connection& c) { return size(partners::invitations(c, us, {})); }, 1, 2);
+    const retention::Age age{
+        .before = kNow + std::chrono::days(1), .before_id = id<ScanId>(1'000'000), .now = kNow};
+    counts([&](Connection& c) { return size(retention::aged(c, us, age, "", 100)); }, 1, 2);
   }
   EXPECT_EQ(as_superuser("SELECT count(*) FROM shares WHERE label = 'stolen'")[0][0], "0");
 }
@@ -350,6 +409,11 @@ TEST_F(RowSecurity, RepositoriesThatForgetTheirTenantChangeNothingOfAnother) {
     EXPECT_FALSE(*done);
   };
   changes_nothing([&](Connection& c) { return scans::erase(c, us, theirs_.scan); });
+  changes_nothing([&](Connection& c) { return partners::erase_invitation(c, us, theirs_.link); });
+  changes_nothing([&](Connection& c) {
+    return retention::erase(c, us, theirs_.scan,
+                            {.before = kNow + std::chrono::days(1), .before_id = {}, .now = kNow});
+  });
   changes_nothing([&](Connection& c) { return scans::request_cancel(c, us, theirs_.scan, kNow); });
   changes_nothing([&](Connection& c) {
     return uploads::copy_to_scan(c, us, theirs_.upload, ours_.scan, kNow);
