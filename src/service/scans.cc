@@ -118,12 +118,12 @@ Task<Result<store::UploadRow>> Scans::find_upload(TenantId tenant, std::string i
   co_return co_await db_.read<store::UploadRow>(find);
 }
 
-Task<Result<Scans::Prepared>> Scans::prepare(TenantId tenant, const ScanRequest& request) {
+Task<Result<PreparedScan>> Scans::check(TenantId tenant, const ScanRequest& request) {
   FieldErrors bad;
   std::vector<net::Target> targets = check_request(request, bad);
   if (!bad.empty()) co_return bad.take();
 
-  Prepared out;
+  PreparedScan out;
   store::ScanRow& row = out.row;
   StoredRequest stored{.targets = {},
                        .kinds = request.kinds,
@@ -176,6 +176,8 @@ Task<Result<Scans::Prepared>> Scans::prepare(TenantId tenant, const ScanRequest&
   };
   CARNET_CO_TRY(owner, co_await db_.read<std::optional<store::TenantRow>>(find));
   if (!owner) co_return make_error(ErrorCode::kNotFound, "There is no such tenant.");
+  if (owner->state != store::TenantState::kActive)
+    co_return make_error(ErrorCode::kTenantClosing, "This tenant is being closed.");
   const AuthorizedTargets attested = read_authorized_targets(owner->authorized_targets);
   const Authority authority{
       .attested = attested, .policy = policy_, .any_public_target = options_.authorize_any_target};
@@ -189,42 +191,61 @@ Task<Result<Scans::Prepared>> Scans::prepare(TenantId tenant, const ScanRequest&
   co_return out;
 }
 
-Task<Result<SubmittedScan>> Scans::submit(const Actor& actor, ScanRequest request) {
-  CARNET_CO_TRY(prepared, co_await prepare(actor.tenant, request));
-  store::ScanRow row = std::move(prepared.row);
+Task<Result<PreparedScan>> Scans::prepare(TenantId tenant, ScanRequest request) {
+  CARNET_CO_TRY(prepared, co_await check(tenant, request));
+  store::ScanRow& row = prepared.row;
   row.created_at = clock_.now();
   row.id = ScanId::generate(row.created_at, random_);
-  row.tenant_id = actor.tenant;
+  row.tenant_id = tenant;
   row.status = "queued";
   row.label = std::move(request.label);
   row.profile = to_string(request.profile);
+  co_return prepared;
+}
+
+store::AuditRow Scans::audit_of(const Actor& actor, const PreparedScan& scan) const {
+  boost::json::object detail;
+  detail["target"] = scan.row.target;
+  detail["endpoints"] = scan.row.progress_total;
+  detail["profile"] = scan.row.profile;
+  return audit_row(actor, "scan.create", scan.row.id.str(), json::write(detail),
+                   scan.row.created_at, random_);
+}
+
+Result<void> Scans::enqueue(store::Connection& connection, const PreparedScan& scan,
+                            const store::AuditRow& trail) {
+  const store::ScanRow& row = scan.row;
   const store::EventRow queued{.seq = 0,
                                .key = "queued",
-                               .label = prepared.summary,
+                               .label = scan.summary,
                                .at = row.created_at,
                                .duration_ms = 0,
                                .status = "ok"};
-  boost::json::object detail;
-  detail["target"] = row.target;
-  detail["endpoints"] = row.progress_total;
-  detail["profile"] = row.profile;
-  const store::AuditRow trail =
-      audit_row(actor, "scan.create", row.id.str(), json::write(detail), row.created_at, random_);
-  const auto work = [row, queued, trail,
-                     upload = prepared.upload](store::Connection& connection) -> Result<bool> {
-    CARNET_TRY_VOID(store::scans::insert(connection, row));
-    if (upload) {
-      CARNET_TRY(there, store::uploads::copy_to_scan(connection, row.tenant_id, *upload, row.id,
-                                                     row.created_at));
-      if (!there) return no_such_upload();
-    }
-    CARNET_TRY_VOID(store::scans::append_event(connection, row.id, queued));
-    CARNET_TRY_VOID(store::audit::insert(connection, trail));
+  CARNET_TRY_VOID(store::scans::insert(connection, row));
+  if (scan.upload) {
+    CARNET_TRY(there, store::uploads::copy_to_scan(connection, row.tenant_id, *scan.upload, row.id,
+                                                   row.created_at));
+    if (!there) return no_such_upload();
+  }
+  CARNET_TRY_VOID(store::scans::append_event(connection, row.id, queued));
+  return store::audit::insert(connection, trail);
+}
+
+void Scans::queued() const {
+  if (options_.on_queued) options_.on_queued();
+}
+
+Task<Result<SubmittedScan>> Scans::submit(const Actor& actor, ScanRequest request) {
+  CARNET_CO_TRY(prepared, co_await prepare(actor.tenant, std::move(request)));
+  const auto scan = std::make_shared<const PreparedScan>(std::move(prepared));
+  const store::AuditRow trail = audit_of(actor, *scan);
+  const auto work = [scan, trail](store::Connection& connection) -> Result<bool> {
+    CARNET_TRY_VOID(enqueue(connection, *scan, trail));
     return true;
   };
   CARNET_CO_TRY_VOID(co_await db_.write<bool>(work));
-  if (options_.on_queued) options_.on_queued();
-  co_return SubmittedScan{.id = row.id, .summary = std::move(prepared.summary)};
+  queued();
+  co_return SubmittedScan{.id = scan->row.id, .summary = scan->summary};
 }
 
 Task<Result<ScanView>> Scans::get(TenantId tenant, ScanId id) {

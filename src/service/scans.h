@@ -36,6 +36,7 @@
 namespace carnet::service {
 
 class Passports;
+class ScanEnded;
 
 // "quick" "standard" "deep"
 [[nodiscard]] std::string_view to_string(inventory::Profile profile);
@@ -59,6 +60,13 @@ struct SubmittedScan {
   std::string summary;  // "3 endpoints on 2 hosts, standard profile."
 };
 
+// A request that passed every check of Scans::submit(), as the row it becomes; not stored yet.
+struct PreparedScan {
+  store::ScanRow row;
+  std::string summary;
+  std::optional<store::UploadId> upload;  // whose files go with the scan
+};
+
 struct ScanView {
   store::ScanRow row;
   std::vector<store::EventRow> events;
@@ -77,6 +85,7 @@ class Scans {
         nullptr;  // shared with the worker of this process; without it, events are polled
     std::function<void()> on_queued;  // ScanWorker::wake
     Passports* passports = nullptr;   // where the files are that were signed
+    ScanEnded* ended = nullptr;       // told of a scan that is cancelled before it began
   };
   Scans(store::Database& db, const Clock& clock, Random& random, const net::AddressPolicy& policy,
         Options options);
@@ -85,6 +94,14 @@ class Scans {
   // the targets that neither the tenant attested to nor the operator allowed (--allow-targets,
   // --authorize-any-target).
   [[nodiscard]] Task<Result<SubmittedScan>> submit(const Actor& actor, ScanRequest request);
+  // submit() in its parts, for those who store more in the scan's transaction: prepare() checks and
+  // authorises, with the same errors, and kTenantClosing; enqueue() within the transaction stores
+  // the queued scan, its first event and the audit row; queued() after the commit wakes a worker.
+  [[nodiscard]] Task<Result<PreparedScan>> prepare(TenantId tenant, ScanRequest request);
+  [[nodiscard]] static Result<void> enqueue(store::Connection& connection, const PreparedScan& scan,
+                                            const store::AuditRow& trail);
+  void queued() const;
+  [[nodiscard]] store::AuditRow audit_of(const Actor& actor, const PreparedScan& scan) const;
   [[nodiscard]] Task<Result<ScanView>> get(TenantId tenant, ScanId id);
   [[nodiscard]] Task<Result<store::ScanRow>> row(TenantId tenant, ScanId id);
   [[nodiscard]] Task<Result<std::vector<store::ScanRow>>> list(TenantId tenant, store::Page page);
@@ -115,15 +132,9 @@ class Scans {
                                               ArtifactOptions options = {});
 
  private:
-  // A request that passed every check, as the row it becomes.
-  struct Prepared {
-    store::ScanRow row;
-    std::string summary;
-    std::optional<store::UploadId> upload;  // whose files go with the scan
-  };
   // Of the tenant's own and not over; else kValidationFailed naming bundleSessionId.
   [[nodiscard]] Task<Result<store::UploadRow>> find_upload(TenantId tenant, std::string id);
-  [[nodiscard]] Task<Result<Prepared>> prepare(TenantId tenant, const ScanRequest& request);
+  [[nodiscard]] Task<Result<PreparedScan>> check(TenantId tenant, const ScanRequest& request);
 
   store::Database& db_;
   const Clock& clock_;
@@ -151,6 +162,7 @@ class ScanWorker {
     std::chrono::milliseconds tick{500};  // how soon a running scan notices that it was cancelled
     ScanSignals* signals = nullptr;       // poked when a timeline grows
     Passports* passports = nullptr;       // makes one of every scan that ends in success
+    ScanEnded* ended = nullptr;           // raises alerts and tells who asked to be told
   };
   ScanWorker(store::Database& db, const Clock& clock, Random& random, const Log& log,
              net::Dialer& dialer, probe::EngineLimits limits, Options options);

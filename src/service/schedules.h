@@ -27,6 +27,7 @@ namespace carnet::service {
 
 inline constexpr int kCadenceHoursMax = 8760;
 inline constexpr int kCadenceHoursDefault = 168;
+inline constexpr std::size_t kCronMax = 255;  // characters of a line
 inline constexpr int kJitterMinutesMax = 720;
 inline constexpr int kJitterMinutesDefault = 15;
 inline constexpr std::size_t kNotifyEmailsMax = 20;

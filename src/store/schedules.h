@@ -41,10 +41,10 @@ struct ScheduleRow {
   int revision = 1;
   Timestamp created_at{}, updated_at{};
   KeyId created_by;
-  Timestamp slot_at{};                   // the time that next_run_at stands for, without jitter
-  std::optional<Timestamp> next_run_at;  // nullopt while paused
-  bool catching_up = false;              // next_run_at was put off because slot_at was missed
-  std::optional<Timestamp> last_slot_at;
+  Timestamp slot_at{};                     // the time that next_run_at stands for, without jitter
+  std::optional<Timestamp> next_run_at;    // nullopt while paused
+  bool catching_up = false;                // next_run_at was put off because slot_at was missed
+  Timestamp done_until{};                  // slots up to here had their run or want none
   std::int64_t runs = 0;                   // so far
   std::optional<ScheduleRunRow> last_run;  // joined by find(), list() and due()
 };
@@ -79,7 +79,8 @@ struct Plan {
 Result<bool> replan(Connection& db, const ScheduleRow& before, const Plan& plan);
 // Takes the run that is due as `before.runs + 1` and plans the next; false if somebody took it,
 // changed the schedule or erased it. Whoever gets true, and nobody else, records that run.
-Result<bool> take(Connection& db, const ScheduleRow& before, Timestamp slot_run, const Plan& next);
+Result<bool> take(Connection& db, const ScheduleRow& before, Timestamp done_until,
+                  const Plan& next);
 // The same for a run out of turn: the plan stays.
 Result<bool> take_manual(Connection& db, const ScheduleRow& before);
 
@@ -99,10 +100,6 @@ Result<std::optional<RunOfScan>> of_scan(Connection& db, const TenantId& tenant,
 Result<bool> in_progress(Connection& db, const TenantId& tenant, const ScheduleId& id);
 // Scans of schedules that wait for a worker (as_system).
 Result<std::int64_t> waiting(Connection& db);
-struct Counts {
-  std::int64_t active = 0, paused = 0;
-};
-Result<Counts> counts(Connection& db);  // as_system
 }  // namespace schedules
 
 }  // namespace carnet::store

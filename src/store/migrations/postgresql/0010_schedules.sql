@@ -18,7 +18,7 @@ CREATE TABLE schedules (
   slot_at        BIGINT NOT NULL,              -- the time that next_run_at stands for, without jitter
   next_run_at    BIGINT,                        -- NULL while paused
   catching_up    BIGINT NOT NULL,              -- next_run_at was put off because slot_at was missed
-  last_slot_at   BIGINT,                        -- the newest slot_at that had its run; never again
+  done_until     BIGINT NOT NULL,              -- slots up to here had their run or want none
   runs           BIGINT NOT NULL               -- so far: the number of the newest run
 );
 CREATE INDEX schedules_by_tenant ON schedules (tenant_id, id);

@@ -18,7 +18,7 @@ CREATE TABLE schedules (
   slot_at        INTEGER NOT NULL,              -- the time that next_run_at stands for, without jitter
   next_run_at    INTEGER,                       -- NULL while paused
   catching_up    INTEGER NOT NULL,              -- next_run_at was put off because slot_at was missed
-  last_slot_at   INTEGER,                       -- the newest slot_at that had its run; never again
+  done_until     INTEGER NOT NULL,              -- slots up to here had their run or want none
   runs           INTEGER NOT NULL               -- so far: the number of the newest run
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX schedules_by_tenant ON schedules (tenant_id, id);
