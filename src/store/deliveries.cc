@@ -99,6 +99,7 @@ Result<int> replay(Connection& db, const TenantId& tenant, const Replay& replay)
   db.as_tenant(tenant.str());
 #define CARNET_REPLAY                                                                          \
   "UPDATE deliveries SET state = 'queued', due_at = $1, expires_at = $2, finished_at = NULL, " \
+  "attempts = 0, "                                                                             \
   "replays = replays + 1 WHERE "
   if (!replay.id.empty()) {
     CARNET_TRY(

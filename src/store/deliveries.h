@@ -26,7 +26,8 @@ struct DeliveryRow {
   std::string recipient;  // of mail
   std::string body;
   std::string state = "queued";  // queued | sending | held | delivered | dead
-  int attempts = 0, replays = 0;
+  int attempts = 0;              // since it was made or replayed
+  int replays = 0;
   Timestamp created_at{}, due_at{}, expires_at{};
   std::optional<Timestamp> lease_until, last_attempt_at;
   std::string last_outcome;
