@@ -1,0 +1,169 @@
+#include "service/governance.h"
+
+#include <fmt/format.h>
+#include <boost/json.hpp>
+
+#include "base/json.h"
+#include "service/audit.h"
+#include "service/fields.h"
+
+namespace carnet::service {
+namespace {
+
+constexpr int kWalkRowsAtOnce = 1000;
+constexpr std::size_t kPackingWaitsMax = 64;  // limit: internal
+
+tl::unexpected<Error> no_such_tenant() {
+  return make_error(ErrorCode::kNotFound, "There is no such tenant.");
+}
+
+// Counts an export as long as it lives.
+class CountedSource final : public TextSource {
+ public:
+  CountedSource(std::unique_ptr<TextSource> inner, std::shared_ptr<std::atomic<int>> running)
+      : inner_(std::move(inner)), running_(std::move(running)) {}
+  CountedSource(const CountedSource&) = delete;
+  CountedSource& operator=(const CountedSource&) = delete;
+  ~CountedSource() override { running_->fetch_sub(1); }
+  Task<Result<std::optional<std::string>>> next() override { return inner_->next(); }
+
+ private:
+  std::unique_ptr<TextSource> inner_;
+  std::shared_ptr<std::atomic<int>> running_;
+};
+
+}  // namespace
+
+Governance::Governance(store::Database& db, const Clock& clock, Random& random, const Log& log,
+                       const SigningKeys& keys)
+    : db_(db),
+      clock_(clock),
+      random_(random),
+      log_(log),
+      keys_(keys),
+      signer_(keys, random),
+      sealer_(db, clock, log, keys.current() ? &signer_ : nullptr),
+      packing_({.threads = 1, .waiting_max = kPackingWaitsMax}) {}
+
+Task<Result<AuditVerdict>> Governance::verify_audit(const TenantId& tenant) {
+  // A chain that was tampered with cannot always be sealed on: that is found below.
+  static_cast<void>(co_await sealer_.seal(tenant.str()));
+  const std::string id = tenant.str();
+  const auto read_head = [id](store::Connection& connection) -> Result<store::AuditHeadRow> {
+    return store::audit::head(connection, id);
+  };
+  AuditVerdict verdict;
+  CARNET_CO_TRY(head, co_await db_.read<store::AuditHeadRow>(read_head));
+  verdict.head = std::move(head);
+  const auto walk = std::make_shared<AuditWalk>();
+  for (bool more = true; more && !walk->fault();) {
+    // What is sealed while this walks is behind the head that was read.
+    const auto work = [id, walk,
+                       end = verdict.head.seq](store::Connection& connection) -> Result<bool> {
+      CARNET_TRY(rows, store::audit::sealed_after(connection, id, walk->seq(), kWalkRowsAtOnce));
+      for (const store::AuditRow& row : rows) {
+        if (end > 0 && row.seq > end) return false;
+        if (!walk->take(row)) return false;
+      }
+      return rows.size() == kWalkRowsAtOnce;
+    };
+    CARNET_CO_TRY(goes_on, co_await db_.read<bool>(work));
+    more = goes_on;
+  }
+  const SigningKeysNow keys = keys_.current();
+  walk->finish(verdict.head, keys ? keys->published : evidence::KeySet{});
+  verdict.rows = walk->seq();
+  verdict.fault = walk->fault();
+  if (verdict.fault) {
+    broken_.fetch_add(1);
+    log_.error("audit_trail_broken",
+               {{"tenant", id}, {"seq", verdict.fault->seq}, {"reason", verdict.fault->reason}});
+  }
+  co_return verdict;
+}
+
+Task<Result<store::AuditHeadRow>> Governance::write_and_seal(store::AuditRow row) {
+  const std::string tenant = row.tenant_id;
+  CARNET_CO_TRY(head, co_await sealer_.seal(tenant));
+  const auto work = [row](store::Connection& connection) -> Result<bool> {
+    CARNET_TRY_VOID(store::audit::insert(connection, row));
+    return true;
+  };
+  CARNET_CO_TRY_VOID(co_await db_.write<bool>(work));
+  co_return head;
+}
+
+Task<Result<std::unique_ptr<TextSource>>> Governance::export_audit(const Actor& actor,
+                                                                   AuditFormat format) {
+  const boost::json::object detail{{"format", format == AuditFormat::kCsv ? "csv" : "ndjson"}};
+  CARNET_CO_TRY(head,
+                co_await write_and_seal(audit_row(actor, "audit.export", actor.tenant.str(),
+                                                  json::write(detail), clock_.now(), random_)));
+  co_return std::make_unique<AuditExport>(db_, actor.tenant.str(), std::move(head), format);
+}
+
+Task<Result<std::unique_ptr<TextSource>>> Governance::export_tenant(const Actor& actor) {
+  if (exports_->fetch_add(1) >= kExportsMax) {
+    exports_->fetch_sub(1);
+    co_return tl::unexpected(
+        Error{.code = ErrorCode::kUnavailable,
+              .public_detail = fmt::format(
+                  "There are {} exports running on this server; try again later.", kExportsMax),
+              .internal = {},
+              .fields = {},
+              .retry_after_s = 60});
+  }
+  const auto counted = [running = exports_](std::unique_ptr<TextSource> inner) {
+    return std::make_unique<CountedSource>(std::move(inner), running);
+  };
+  auto whole = counted(nullptr);  // gives the place back on every way out
+  const auto find = [tenant =
+                         actor.tenant](store::Connection& connection) -> Result<store::TenantRow> {
+    CARNET_TRY(row, store::tenants::find(connection, tenant));
+    if (!row) return no_such_tenant();
+    return std::move(*row);
+  };
+  CARNET_CO_TRY(tenant, co_await db_.read<store::TenantRow>(find));
+  CARNET_CO_TRY(head, co_await write_and_seal(audit_row(actor, "tenant.export", actor.tenant.str(),
+                                                        "{}", clock_.now(), random_)));
+  exports_->fetch_add(1);
+  co_return counted(
+      std::make_unique<TenantExport>(db_, clock_, packing_, std::move(tenant), std::move(head)));
+}
+
+Task<Result<void>> Governance::note_download(const Actor& actor, std::string_view subject,
+                                             std::string_view format) {
+  const boost::json::object detail{
+      {"format", boost::json::string_view(format.data(), format.size())}};
+  const store::AuditRow row =
+      audit_row(actor, "report.download", subject, json::write(detail), clock_.now(), random_);
+  const auto work = [row](store::Connection& connection) -> Result<bool> {
+    CARNET_TRY_VOID(store::audit::insert(connection, row));
+    return true;
+  };
+  CARNET_CO_TRY_VOID(co_await db_.write<bool>(work));
+  co_return Result<void>{};
+}
+
+void Governance::report(MetricText& out) {
+  sealer_.report(out);
+  packing_.report(out, "export_packing");
+  out.pool("exports", static_cast<double>(exports_->load()), kExportsMax);
+  out.gauge("carnet_tenant_removals_due",
+            "Tenants whose data is being erased, or that are being closed, as this instance last "
+            "saw",
+            static_cast<double>(due_.load()));
+  out.counter("carnet_tenant_removals_total", "Erasures and closings that this instance ended",
+              static_cast<double>(finished_.load()), {{"outcome", "done"}});
+  out.counter("carnet_tenant_removals_total", "Erasures and closings that this instance ended",
+              static_cast<double>(failures_.load()), {{"outcome", "failed"}});
+  out.counter("carnet_audit_broken_total", "Verifications that found a trail broken",
+              static_cast<double>(broken_.load()));
+}
+
+void Governance::stop() {
+  sealer_.stop();
+  packing_.stop();
+}
+
+}  // namespace carnet::service

@@ -1,0 +1,85 @@
+#pragma once
+// What a tenant takes away: its audit trail as NDJSON or CSV, and everything as a ZIP. Both are
+// read from the database page by page while they are sent, so that neither their length nor a slow
+// reader costs memory or keeps a transaction open. The trail ends with the row that was the last
+// when it was asked for. The ZIP is no snapshot: each page is; what changes meanwhile is in it as
+// it was or as it is.
+//
+// A source is used by one coroutine at a time.
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/clock.h"
+#include "base/task.h"
+#include "service/work_threads.h"
+#include "service/zip_stream.h"
+#include "store/governance.h"
+#include "store/repositories.h"
+
+namespace carnet::service {
+
+// Text that is made while it is sent. nullopt at the end; after an error there is no more.
+class TextSource {
+ public:
+  virtual ~TextSource() = default;
+  [[nodiscard]] virtual Task<Result<std::optional<std::string>>> next() = 0;
+};
+
+enum class AuditFormat { kNdjson, kCsv };
+
+// A row's line with its newline: NDJSON is the canonical form that is hashed, with "hash" beside.
+[[nodiscard]] std::string audit_line(const store::AuditRow& row);
+// The last line of NDJSON: {"head", "signatures"}.
+[[nodiscard]] std::string audit_head_line(const store::AuditHeadRow& head);
+
+// Rows 1 to head.seq of "" (the platform) or a tenant.
+class AuditExport final : public TextSource {
+ public:
+  AuditExport(store::Database& db, std::string tenant, store::AuditHeadRow head,
+              AuditFormat format);
+  Task<Result<std::optional<std::string>>> next() override;
+  [[nodiscard]] std::int64_t rows() const { return seq_; }  // given so far
+
+ private:
+  store::Database& db_;
+  std::string tenant_;
+  store::AuditHeadRow head_;
+  AuditFormat format_;
+  std::int64_t seq_ = 0;
+  enum class Stage { kBegin, kRows, kEnd } stage_ = Stage::kBegin;
+};
+
+class TenantExport final : public TextSource {
+ public:
+  // `threads` does the packing; it and `db` and `clock` outlive this. `head` is of the trail as
+  // sealed just before.
+  TenantExport(store::Database& db, const Clock& clock, WorkThreads& threads,
+               store::TenantRow tenant, store::AuditHeadRow head);
+  Task<Result<std::optional<std::string>>> next() override;
+
+ private:
+  enum class Stage { kBegin, kTables, kAudit, kEnd, kDone };
+  struct Packing;  // what the packing thread works on
+
+  [[nodiscard]] Task<Result<void>> next_page();
+  [[nodiscard]] Task<Result<void>> next_audit();
+  void close_entry(std::int64_t rows);
+
+  store::Database& db_;
+  const Clock& clock_;
+  WorkThreads& threads_;
+  store::TenantRow tenant_;
+  store::AuditHeadRow head_;
+  Timestamp begun_;
+  std::shared_ptr<Packing> packing_;
+  AuditExport audit_;
+  Stage stage_ = Stage::kBegin;
+  std::size_t table_ = 0;
+  bool open_ = false;  // the table's entry is begun
+  std::int64_t rows_ = 0;
+  std::vector<store::governance::KeyValue> after_;
+};
+
+}  // namespace carnet::service
