@@ -8,8 +8,7 @@ namespace {
 #define CARNET_INVITATION_COLUMNS                                                          \
   "i.public_id, i.id, i.tenant_id, i.secret_mac, i.hint, i.label, i.scope, i.created_by, " \
   "i.created_at, i.expires_at"
-#define CARNET_LINK_COLUMNS \
-  "id, tenant_id, child_id, label, scope, invited_by, invited_at, accepted_by, accepted_at"
+#define CARNET_LINK_COLUMNS "id, tenant_id, child_id, label, scope, invited_at, accepted_at"
 
 InvitationRow read_invitation(const Row& row) {
   return {.public_id = get_text(row, 0),
@@ -37,10 +36,8 @@ PartnerLinkRow read_link(const Row& row) {
           .child_id = get_id<TenantId>(row, 2),
           .label = get_text(row, 3),
           .scope = get_text(row, 4),
-          .invited_by = get_id<KeyId>(row, 5),
-          .invited_at = get_time(row, 6),
-          .accepted_by = get_id<KeyId>(row, 7),
-          .accepted_at = get_time(row, 8)};
+          .invited_at = get_time(row, 5),
+          .accepted_at = get_time(row, 6)};
 }
 
 std::optional<double> get_opt_real(const Row& row, int column) {
@@ -111,12 +108,11 @@ Result<std::vector<InvitationRow>> invitations(Connection& db, const TenantId& p
 
 Result<void> insert_link(Connection& db, const PartnerLinkRow& row) {
   db.as_tenant(row.child_id.str());
-  return execute(
-      db,
-      "INSERT INTO partner_links (" CARNET_LINK_COLUMNS
-      ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-      {row.id.str(), row.tenant_id.str(), row.child_id.str(), row.label, row.scope,
-       row.invited_by.str(), time(row.invited_at), row.accepted_by.str(), time(row.accepted_at)});
+  return execute(db,
+                 "INSERT INTO partner_links (" CARNET_LINK_COLUMNS
+                 ") VALUES ($1, $2, $3, $4, $5, $6, $7)",
+                 {row.id.str(), row.tenant_id.str(), row.child_id.str(), row.label, row.scope,
+                  time(row.invited_at), time(row.accepted_at)});
 }
 
 Result<std::optional<PartnerLinkRow>> find_link(Connection& db, const TenantId& tenant,

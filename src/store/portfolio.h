@@ -33,10 +33,7 @@ struct PartnerLinkRow {
   TenantId tenant_id;  // the parent
   TenantId child_id;
   std::string label, scope;
-  KeyId invited_by;
-  Timestamp invited_at{};
-  KeyId accepted_by;
-  Timestamp accepted_at{};
+  Timestamp invited_at{}, accepted_at{};
 };
 
 // What a tenant comes to at a glance; all that a parent gets of each child.

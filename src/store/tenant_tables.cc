@@ -182,8 +182,7 @@ constexpr Entry kEntries[] = {
     {.name = "partner_links",
      .kind = "partner_links",
      .key = "id",
-     .columns = "id tenant_id child_id label scope invited_by invited_at:t accepted_by "
-                "accepted_at:t",
+     .columns = "id tenant_id child_id label scope invited_at:t accepted_at:t",
      .on_erase = kKeep},
     {.name = "api_keys",
      .kind = "keys",

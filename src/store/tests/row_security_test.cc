@@ -316,7 +316,7 @@ TEST_F(RowSecurity, AParentSeesAndEndsALinkButMakesNone) {
   EXPECT_EQ(rows_under("another", "SELECT 1 FROM partner_links" + where), 0);
   EXPECT_EQ(rows_under("another", "DELETE FROM partner_links" + where), 0);
   const std::string values =
-      fmt::format("('link_x', '{}', '{}', '', 'scans', '', 1, '', 1)", parent, ours_.tenant.str());
+      fmt::format("('link_x', '{}', '{}', '', 'scans', 1, 1)", parent, ours_.tenant.str());
   for (const std::string& made : {"INSERT INTO partner_links VALUES " + values,
                                   "UPDATE partner_links SET scope = 'scans'" + where}) {
     const auto outcome = under(parent, made);

@@ -22,9 +22,7 @@ CREATE TABLE partner_links (
   child_id    TEXT COLLATE "C" NOT NULL REFERENCES tenants (id) ON DELETE CASCADE,
   label       TEXT COLLATE "C" NOT NULL,
   scope       TEXT COLLATE "C" NOT NULL CHECK (scope IN ('summary', 'scans')),
-  invited_by  TEXT COLLATE "C" NOT NULL,         -- key ids
   invited_at  BIGINT NOT NULL,
-  accepted_by TEXT COLLATE "C" NOT NULL,
   accepted_at BIGINT NOT NULL,
   UNIQUE (tenant_id, child_id),
   CHECK (tenant_id <> child_id)

@@ -22,9 +22,7 @@ CREATE TABLE partner_links (
   child_id    TEXT NOT NULL REFERENCES tenants (id) ON DELETE CASCADE,
   label       TEXT NOT NULL,
   scope       TEXT NOT NULL CHECK (scope IN ('summary', 'scans')),
-  invited_by  TEXT NOT NULL,         -- key ids
   invited_at  INTEGER NOT NULL,
-  accepted_by TEXT NOT NULL,
   accepted_at INTEGER NOT NULL,
   UNIQUE (tenant_id, child_id),
   CHECK (tenant_id <> child_id)
