@@ -13,6 +13,15 @@
 
 #include "evidence/embedded.h"
 
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+// fontconfig keeps what belongs to its patterns by offsets and not by pointers, so LeakSanitizer
+// takes those of the seven fonts, which live as long as the process, for lost.
+extern "C" const char* __lsan_default_suppressions();
+extern "C" const char* __lsan_default_suppressions() { return "leak:libfontconfig.so"; }
+#endif
+#endif
+
 namespace carnet::evidence {
 namespace {
 
