@@ -61,6 +61,15 @@ constexpr SettingSpec kSpecs[] = {
      "the longest time for one endpoint with all its connections", false, true},
     {"answer-bytes", "CARNET_ANSWER_BYTES", "262144",
      "bytes that a server may send on one connection of a probe", false, true},
+    {"smtp-url", "CARNET_SMTP_URL", "",
+     "the mail server, such as smtp://mail.example.org:587 (STARTTLS) or smtps://mail.example.org; "
+     "without one no mail is sent"},
+    {"smtp-from", "CARNET_SMTP_FROM", "", "the address that mail comes from"},
+    {"smtp-user", "CARNET_SMTP_USER", "", "whom to log in to the mail server as"},
+    {"smtp-password-file", "CARNET_SMTP_PASSWORD_FILE", "", "file with the password for it"},
+    {"outbound-ca-file", "CARNET_OUTBOUND_CA_FILE", "",
+     "file with certificates (PEM) that webhooks and the mail server may have theirs from, beside "
+     "the system's"},
     {"trusted-proxies", "CARNET_TRUSTED_PROXIES", "",
      "proxies whose X-Forwarded-For counts, as CIDR blocks"},
     {"tls-cert", "CARNET_TLS_CERT", "",
@@ -401,6 +410,14 @@ void read_transparency(Reader& reader, Settings& out, Problems& problems) {
     problems.add("witness", witnesses, fmt::format("names more than {} witnesses", kWitnessesMax));
 }
 
+void read_deliveries(Reader& reader, Settings& out, Problems& problems) {
+  std::vector<SettingProblem> found;
+  const auto text_of = [&reader](std::string_view name) { return reader.value(name).text; };
+  out.deliveries = read_delivery_settings(text_of, found);
+  for (const SettingProblem& problem : found)
+    problems.add(problem.name, reader.value(problem.name), problem.phrase);
+}
+
 void read_log(Reader& reader, Settings& out, Problems& problems, bool terminal) {
   const SettingValue& format = reader.value("log-format");
   if (format.text == "auto") {
@@ -498,6 +515,7 @@ Result<Settings> resolve_settings(
   if (!out.public_url.empty()) {
     out.probes.limits.user_agent += fmt::format(" (+{}/docs)", out.public_url);
   }
+  read_deliveries(reader, out, problems);
   out.trusted_proxies = reader.blocks("trusted-proxies");
   read_origins(reader, out, problems);
   out.rate_limit_per_minute = reader.whole("rate-limit", 1, 1'000'000);

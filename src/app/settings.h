@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "app/delivery_settings.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "evidence/note.h"
@@ -65,6 +66,7 @@ struct Settings {
   std::vector<net::Cidr> allow_targets;
   bool authorize_any_target = false;
   ProbeSettings probes;
+  DeliverySettings deliveries;
   std::vector<net::Cidr> trusted_proxies;
   std::string tls_certificate, tls_key;  // files; both or neither
   std::vector<std::string> cors_origins;
