@@ -5,6 +5,7 @@
 // docs/alerts.md says what each kind means. Thread-safe. Errors: kNotFound for another tenant's
 // alert, kConflict for one that is resolved, those of the store.
 
+#include <array>
 #include <atomic>
 #include <optional>
 #include <string>
@@ -20,6 +21,7 @@
 #include "base/task.h"
 #include "service/context.h"
 #include "service/outbox.h"
+#include "service/signal.h"
 #include "service/tenancy.h"
 #include "store/alerts.h"
 #include "store/database.h"
@@ -59,6 +61,8 @@ inline constexpr int kAlertsAtOnceMax = 1'000;     // of a kind, by one scan or 
 inline constexpr int kAlertsResolvedMax = 10'000;  // kept of a tenant
 inline constexpr std::chrono::days kAlertsResolvedKept{180};
 inline constexpr std::chrono::days kDriftKept{366};
+inline constexpr std::size_t kAlertNoteMax = 2000;  // characters
+inline constexpr int kDriftKeptMax = 100'000;          // changes, of a tenant
 inline constexpr std::chrono::days kDeadLinkQuiet{7};  // without a try until it counts as over
 
 // As GET /tenant/alerts gives it.
@@ -109,7 +113,7 @@ class Alerts {
   void report(MetricText& out) const;
 
  private:
-  [[nodiscard]] Task<Result<void>> look_at(TenantId tenant, Timestamp now);
+  [[nodiscard]] Task<Result<void>> look_at(store::TenantRow tenant, Timestamp now, bool purges);
 
   store::Database& db_;
   const Clock& clock_;
@@ -120,10 +124,11 @@ class Alerts {
   AlertCounts counts_;
   std::atomic<std::int64_t> open_{0}, acknowledged_{0};  // of all tenants, as of the last pass
   std::atomic<std::uint64_t> passes_{0}, failures_{0};
-  std::atomic<std::int64_t> last_pass_ms_{0};
-  std::string after_;       // the tenant the pass has come to; touched by tick() only
-  bool passing_ = false;    // likewise
-  Timestamp pass_began_{};  // likewise
+  // Where the pass has come to; touched by tick() only.
+  std::string after_;
+  bool passing_ = false, purging_ = false;
+  Timestamp pass_began_{}, last_purge_{};
+  Signal wake_;
   std::atomic<bool> stopping_{false};
 };
 

@@ -9,7 +9,9 @@
 #include "evidence/diff.h"
 #include "evidence/report.h"
 #include "inventory/names.h"
+#include "service/alert_facts.h"
 #include "service/dates.h"
+#include "store/alerts.h"
 
 namespace carnet::service {
 namespace {
@@ -45,13 +47,17 @@ class Recorder {
     store::DriftRow row = row_of(endpoint.host, endpoint.port, "endpoint_new");
     row.detail = json::write(boost::json::object{{"protocol", endpoint.protocol}});
     record_.rows.push_back(std::move(row));
+    record_.endpoints_new.push_back(&endpoint);
   }
 
   void compare(const std::vector<Asset>& before, const evidence::Assets& now,
                const std::string& against) {
     against_ = against;
     evidence::Assets old_assets;
-    for (const Asset& asset : before) old_assets.push_back(&asset);
+    for (const Asset& asset : before) {
+      old_assets.push_back(&asset);
+      if (asset.pq_credit > 0) record_.had_hybrid.emplace(asset.host, int{asset.port});
+    }
     const evidence::AssetDiff diff = evidence::diff_assets(old_assets, now);
     for (const Asset* asset : diff.added) add(nullptr, asset, "added", evidence::Direction::kSame);
     for (const Asset* asset : diff.removed)
@@ -59,6 +65,39 @@ class Recorder {
     for (const evidence::AssetChange& change : diff.changed)
       add(change.from, change.to, change.kind, change.direction);
     against_.clear();
+  }
+
+  // The same kind of key in another certificate, which the assets do not show.
+  void compare_leaf(const store::WatchedRow& before, const inventory::Endpoint& endpoint,
+                    const evidence::Assets& now, const std::string& against) {
+    const inventory::Certificate* leaf = first_ending_leaf(endpoint);
+    if (leaf == nullptr || before.cert_sha256.empty() || leaf->sha256 == before.cert_sha256) return;
+    const auto is_certificate = [](const Asset* asset) { return asset->kind == "certificate"; };
+    const auto asset = std::find_if(now.begin(), now.end(), is_certificate);
+    if (asset == now.end()) return;
+    // A change that is recorded already says it.
+    for (auto row = record_.rows.rbegin(); row != record_.rows.rend(); ++row) {
+      if (row->host != endpoint.host || row->port != int{endpoint.port}) break;
+      for (const Asset* other : now)
+        if (is_certificate(other) && other->id == row->asset_id) return;
+    }
+    store::DriftRow row = row_of(endpoint.host, endpoint.port, "renewed");
+    row.against = against;
+    row.asset_id = (*asset)->id;
+    const auto certificate = [](std::string_view sha256, std::optional<Timestamp> not_after) {
+      return boost::json::object{{"sha256", sha256},
+                                 {"notAfter", not_after ? boost::json::value(to_rfc3339(*not_after))
+                                                        : boost::json::value(nullptr)}};
+    };
+    row.detail = json::write(boost::json::object{
+        {"label", (*asset)->label},
+        {"from", state_json(*asset)},
+        {"to", state_json(*asset)},
+        {"certificate",
+         boost::json::object{{"from", certificate(before.cert_sha256, before.cert_not_after)},
+                             {"to", certificate(leaf->sha256, leaf->not_after)}}}});
+    ++record_.day.changed;
+    record_.rows.push_back(std::move(row));
   }
 
   DriftRecord take() { return std::move(record_); }
@@ -95,6 +134,11 @@ class Recorder {
     if (row.hybrid == "gained") ++day.hybrid_gained;
     if (row.hybrid == "lost") ++day.hybrid_lost;
     record_.rows.push_back(std::move(row));
+    if (to == nullptr) return;
+    if (from != nullptr && from->id != to->id) record_.replaced.emplace(from->id, to);
+    const bool was_safe =
+        from == nullptr || from->vulnerability.status == inventory::AssetStatus::kSafe;
+    if (is_vulnerable(*to) && was_safe) record_.newly_vulnerable.push_back(to);
   }
 
   const inventory::ScanDocument& document_;
@@ -110,24 +154,52 @@ Result<DriftRecord> make_drift(store::Connection& connection, const TenantId& te
   std::map<std::pair<std::string_view, int>, evidence::Assets> assets;  // by host and port
   for (const Asset& asset : document.judgement.assets)
     assets[{asset.host, int{asset.port}}].push_back(&asset);
+  std::vector<store::watch::Place> places;
+  for (const inventory::Endpoint& endpoint : document.endpoints)
+    if (endpoint.reached) places.emplace_back(endpoint.host, endpoint.port);
+  CARNET_TRY(known, store::watch::endpoints(connection, tenant, places));
   Recorder recorder(document, random);
   for (const inventory::Endpoint& endpoint : document.endpoints) {
     if (!endpoint.reached) continue;
-    CARNET_TRY(before,
-               store::drift::latest_assets(connection, tenant, endpoint.host, endpoint.port));
-    if (!before) {
+    const auto latest = known.find({endpoint.host, int{endpoint.port}});
+    if (latest == known.end()) {
       recorder.add_new(endpoint);
       continue;
     }
+    if (latest->second.scan_id.str() > document.scan_id) continue;
+    CARNET_TRY(before,
+               store::drift::latest_assets(connection, tenant, endpoint.host, endpoint.port));
+    if (!before) return make_internal("an endpoint left the inventory within one snapshot");
     std::vector<Asset> old_assets;
     for (const std::string& body : before->bodies) {
       CARNET_TRY(asset, evidence::read_asset_text(body));
       old_assets.push_back(std::move(asset));
     }
-    recorder.compare(old_assets, assets[{endpoint.host, int{endpoint.port}}],
-                     before->scan_id.str());
+    const evidence::Assets& now = assets[{endpoint.host, int{endpoint.port}}];
+    recorder.compare(old_assets, now, before->scan_id.str());
+    if (latest->second.watched)
+      recorder.compare_leaf(*latest->second.watched, endpoint, now, before->scan_id.str());
   }
   return recorder.take();
+}
+
+Result<void> lock_inventory(store::Connection& connection, const TenantId& tenant) {
+  return connection.lock("inventory/" + tenant.str());
+}
+
+Result<bool> drift_is_outdated(store::Connection& connection, const TenantId& tenant,
+                               const DriftRecord& record) {
+  std::map<store::watch::Place, std::string_view> expected;  // the scan that was compared with
+  for (const store::DriftRow& row : record.rows) expected[{row.host, row.port}] = row.against;
+  std::vector<store::watch::Place> places;
+  for (const auto& [place, against] : expected) places.push_back(place);
+  CARNET_TRY(known, store::watch::endpoints(connection, tenant, places));
+  for (const auto& [place, against] : expected) {
+    const auto now = known.find(place);
+    // Erased meanwhile: the comparison was true.
+    if (now != known.end() && now->second.scan_id.str() != against) return true;
+  }
+  return false;
 }
 
 Result<void> store_drift(store::Connection& connection, const TenantId& tenant,

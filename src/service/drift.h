@@ -3,7 +3,10 @@
 // against the scan that reached it before; read as a summary by day and as a history. Thread-safe.
 // Reading takes time by the days or rows asked for, not by the number of scans there were.
 
+#include <map>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/clock.h"
@@ -22,10 +25,24 @@ inline constexpr int kDriftDaysMax = 366;
 struct DriftRecord {
   std::vector<store::DriftRow> rows;
   store::DriftDay day;
+  // For alerts; they point into the document. Assets that were not at their endpoint before, or
+  // were safe there.
+  std::vector<const inventory::Asset*> newly_vulnerable;
+  std::vector<const inventory::Endpoint*> endpoints_new;
+  std::set<std::pair<std::string, int>> had_hybrid;         // by host and port
+  std::map<std::string, const inventory::Asset*> replaced;  // by the id of what was there before
 };
+// Endpoints that a newer scan has reached meanwhile are left out.
 [[nodiscard]] Result<DriftRecord> make_drift(store::Connection& connection, const TenantId& tenant,
                                              const inventory::ScanDocument& document,
                                              Random& random);
+// Within the scan's own transaction, before anything is written and once the tenant's inventory is
+// locked: whether another scan became the latest at an endpoint whose changes are recorded. Then it
+// is to be made anew, or both would record the same change.
+[[nodiscard]] Result<bool> drift_is_outdated(store::Connection& connection, const TenantId& tenant,
+                                             const DriftRecord& record);
+// Until the end of the transaction no other scan of the tenant ends.
+[[nodiscard]] Result<void> lock_inventory(store::Connection& connection, const TenantId& tenant);
 // Within the scan's own transaction.
 [[nodiscard]] Result<void> store_drift(store::Connection& connection, const TenantId& tenant,
                                        const DriftRecord& record);

@@ -29,9 +29,6 @@ Task<Result<PassportDraftPtr>> draft_there(
   co_return passports.draft(std::move(document));
 }
 
-// How the final transaction ended.
-enum class Recorded { kDone, kLeaseLost, kChainMoved };
-
 Task<FinalRows> rows_there(std::shared_ptr<const inventory::ScanDocument> document) {
   co_return final_rows(*document);
 }
@@ -207,80 +204,131 @@ Task<std::map<std::string, assess::RemediationState>> ScanRun::known_remediation
   }
 }
 
-Task<Result<std::shared_ptr<const DriftRecord>>> ScanRun::drift_of(
+Task<Result<ScanRun::Compared>> ScanRun::compare(
     std::shared_ptr<const inventory::ScanDocument> whole) {
-  const auto read = [this, whole](store::Connection& connection) -> Result<DriftRecord> {
-    return make_drift(connection, row_.tenant_id, *whole, context_.random);
+  const auto read = [this, whole](store::Connection& connection) -> Result<Compared> {
+    CARNET_TRY(changes, make_drift(connection, row_.tenant_id, *whole, context_.random));
+    Compared out;
+    out.drift = std::make_shared<const DriftRecord>(std::move(changes));
+    if (context_.options.ended == nullptr) return out;
+    CARNET_TRY(facts, ScanEnded::look(connection, row_.tenant_id, whole, out.drift,
+                                      ending_ == Ending::kComplete));
+    out.facts = std::move(facts);
+    return out;
   };
-  CARNET_CO_TRY(changes, co_await context_.db.read<DriftRecord>(read));
-  co_return std::make_shared<const DriftRecord>(std::move(changes));
+  co_return co_await context_.db.read<Compared>(read);
 }
 
-// Result, assets, inventory, state, last event, passport and its entry in the log in one
-// transaction, only while the lease is ours.
+ScanEnd ScanRun::end_of(const store::scans::Finish& finish) const {
+  ScanEnd end;
+  end.scan = row_;
+  end.status = finish.status;
+  end.error_detail = finish.error_detail;
+  end.score = finish.readiness_score;
+  end.band = finish.readiness_band;
+  end.reached = reached_;
+  end.endpoints = total_;
+  end.at = finish.at;
+  return end;
+}
+
+// Result, assets, inventory, state, last event, passport and its entry in the log, alerts and
+// events in one transaction, only while the lease is ours.
+Result<ScanRun::Recorded> ScanRun::write_final(store::Connection& connection, const Final& final,
+                                               AlertChanges& told) const {
+  if (final.passport) {
+    CARNET_TRY(next, Passports::still_next(connection, *final.passport));
+    if (!next) return Recorded::kChainMoved;
+  }
+  const bool compared = final.compared.drift != nullptr;
+  if (compared) {
+    CARNET_TRY_VOID(lock_inventory(connection, row_.tenant_id));
+    CARNET_TRY(outdated, drift_is_outdated(connection, row_.tenant_id, *final.compared.drift));
+    if (outdated) return Recorded::kInventoryMoved;
+  }
+  CARNET_TRY(ours, store::scans::finish(connection, row_.id, owner_, final.finish));
+  if (!ours) return Recorded::kLeaseLost;
+  if (request_.files > 0) CARNET_TRY_VOID(store::uploads::drop_files_of_scan(connection, row_.id));
+  if (final.keep) {
+    CARNET_TRY_VOID(
+        store::scans::put_result(connection, row_.id, final.rows->result, final.rows->sha256));
+    for (std::size_t i = 0; i < final.whole->judgement.assets.size(); i += kAssetRowsAtOnce)
+      CARNET_TRY_VOID(store::scans::put_assets(connection, row_.tenant_id, row_.id,
+                                               asset_rows(*final.whole, i, kAssetRowsAtOnce)));
+  }
+  if (compared) {
+    CARNET_TRY_VOID(store_drift(connection, row_.tenant_id, *final.compared.drift));
+    CARNET_TRY_VOID(
+        store::scans::mark_latest(connection, row_.tenant_id, row_.id, final.rows->reached));
+  }
+  if (final.passport)
+    CARNET_TRY_VOID(context_.options.passports->store(connection, *final.draft, *final.passport));
+  CARNET_TRY(seq, store::scans::append_event(connection, row_.id, final.last));
+  if (seq != final.last.seq)
+    return make_internal("timeline: another wrote to it while the lease was held");
+  if (final.tells) {
+    ScanEnd end = end_of(final.finish);
+    end.facts = final.compared.facts;
+    CARNET_TRY(changes, context_.options.ended->apply(connection, end));
+    told = std::move(changes);
+  }
+  return Recorded::kDone;
+}
+
+// kUnavailable: not now. Null without an error: never, and the result counts for more.
+Task<Result<SignedPassportPtr>> ScanRun::sign(PassportDraftPtr& draft) {
+  if (!draft) co_return SignedPassportPtr{};
+  Result<SignedPassportPtr> fresh =
+      co_await context_.options.passports->sign(row_.tenant_id, row_.id, draft, context_.work);
+  if (fresh || fresh.error().code == ErrorCode::kUnavailable) co_return fresh;
+  context_.counts.passports_failed.fetch_add(1);
+  context_.log.error("passport_not_made",
+                     {{"scan", row_.id.str()}, {"error", reason_of(fresh.error())}});
+  draft.reset();
+  co_return SignedPassportPtr{};
+}
+
 Task<Result<bool>> ScanRun::record(std::shared_ptr<const inventory::ScanDocument> whole,
                                    store::EventRow last, store::scans::Finish finish) {
-  const bool keep = ending_ == Ending::kComplete || done_ > 0;
+  const auto final = std::make_shared<Final>();
+  final->whole = whole;
+  final->last = std::move(last);
+  final->finish = std::move(finish);
+  final->keep = ending_ == Ending::kComplete || done_ > 0;
+  final->tells = context_.options.ended != nullptr;
   // The passport's files first: what they take at their widest is gone before the rows are made.
-  PassportDraftPtr draft = co_await draft_passport(whole);
+  final->draft = co_await draft_passport(whole);
   Task<FinalRows> making = rows_there(whole);
   FinalRows made =
       co_await boost::asio::co_spawn(context_.work, std::move(making), boost::asio::use_awaitable);
-  const auto rows = std::make_shared<const FinalRows>(std::move(made));
-
-  std::shared_ptr<const DriftRecord> drift;
-  if (keep && !row_.sample) {
-    CARNET_CO_TRY(changes, co_await drift_of(whole));
-    drift = std::move(changes);
-  }
-
+  final->rows = std::make_shared<const FinalRows>(std::move(made));
+  bool compares = final->keep && !row_.sample;
   for (;;) {
-    SignedPassportPtr passport;
-    if (draft) {
-      Result<SignedPassportPtr> fresh =
-          co_await context_.options.passports->sign(row_.tenant_id, row_.id, draft, context_.work);
-      if (fresh) {
-        passport = std::move(*fresh);
-      } else if (fresh.error().code == ErrorCode::kUnavailable) {
-        co_return tl::unexpected(std::move(fresh).error());
-      } else {
-        // Some scans are never signed; the result counts for more than its passport.
-        context_.counts.passports_failed.fetch_add(1);
-        context_.log.error("passport_not_made",
-                           {{"scan", row_.id.str()}, {"error", reason_of(fresh.error())}});
-        draft.reset();
-      }
+    if (compares) {
+      CARNET_CO_TRY(compared, co_await compare(whole));
+      final->compared = std::move(compared);
+      compares = false;
     }
-    const auto work = [this, whole, rows, finish, last, keep, draft, passport,
-                       drift](store::Connection& connection) -> Result<Recorded> {
-      if (passport) {
-        CARNET_TRY(next, Passports::still_next(connection, *passport));
-        if (!next) return Recorded::kChainMoved;
-      }
-      CARNET_TRY(ours, store::scans::finish(connection, row_.id, owner_, finish));
-      if (!ours) return Recorded::kLeaseLost;
-      if (request_.files > 0)
-        CARNET_TRY_VOID(store::uploads::drop_files_of_scan(connection, row_.id));
-      if (keep) {
-        CARNET_TRY_VOID(store::scans::put_result(connection, row_.id, rows->result, rows->sha256));
-        for (std::size_t i = 0; i < whole->judgement.assets.size(); i += kAssetRowsAtOnce)
-          CARNET_TRY_VOID(store::scans::put_assets(connection, row_.tenant_id, row_.id,
-                                                   asset_rows(*whole, i, kAssetRowsAtOnce)));
-        if (drift) {
-          CARNET_TRY_VOID(store_drift(connection, row_.tenant_id, *drift));
-          CARNET_TRY_VOID(
-              store::scans::mark_latest(connection, row_.tenant_id, row_.id, rows->reached));
-        }
-      }
-      if (passport)
-        CARNET_TRY_VOID(context_.options.passports->store(connection, *draft, *passport));
-      CARNET_TRY(seq, store::scans::append_event(connection, row_.id, last));
-      if (seq != last.seq)
-        return make_internal("timeline: another wrote to it while the lease was held");
-      return Recorded::kDone;
+    CARNET_CO_TRY(passport, co_await sign(final->draft));
+    final->passport = std::move(passport);
+    const auto told = std::make_shared<AlertChanges>();
+    const auto work = [this, final, told](store::Connection& connection) -> Result<Recorded> {
+      return write_final(connection, *final, *told);
     };
-    CARNET_CO_TRY(recorded, co_await context_.db.write<Recorded>(work));
-    if (recorded != Recorded::kChainMoved) co_return recorded == Recorded::kDone;
+    const Result<Recorded> recorded = co_await context_.db.write<Recorded>(work);
+    if (!recorded) {
+      if (recorded.error().code == ErrorCode::kUnavailable || !final->tells)
+        co_return tl::unexpected(recorded.error());
+      // The result counts for more than who is told of it.
+      context_.log.error("scan_end_not_told",
+                         {{"scan", row_.id.str()}, {"error", reason_of(recorded.error())}});
+      final->tells = false;
+      continue;
+    }
+    if (*recorded == Recorded::kDone && final->tells) context_.options.ended->committed(*told);
+    if (*recorded == Recorded::kDone || *recorded == Recorded::kLeaseLost)
+      co_return *recorded == Recorded::kDone;
+    compares = *recorded == Recorded::kInventoryMoved;
   }
 }
 
@@ -291,10 +339,20 @@ Task<void> ScanRun::give_up(std::string detail) {
   finish.status = "error";
   finish.error_detail = "The result could not be stored; this server's log has the reason.";
   finish.at = context_.clock.now();
-  const auto work = [this, finish](store::Connection& connection) -> Result<bool> {
-    return store::scans::finish(connection, row_.id, owner_, finish);
+  const auto told = std::make_shared<AlertChanges>();
+  const auto end = [this, finish, told](store::Connection& connection, bool tells) -> Result<bool> {
+    CARNET_TRY(ours, store::scans::finish(connection, row_.id, owner_, finish));
+    if (!ours || !tells) return ours;
+    CARNET_TRY(changes, context_.options.ended->apply(connection, end_of(finish)));
+    *told = std::move(changes);
+    return true;
   };
-  const Result<bool> done = co_await context_.db.write<bool>(work);
+  const bool tells = context_.options.ended != nullptr;
+  const auto work = [end, tells](store::Connection& connection) { return end(connection, tells); };
+  const auto silently = [end](store::Connection& connection) { return end(connection, false); };
+  Result<bool> done = co_await context_.db.write<bool>(work);
+  if (done && *done && tells) context_.options.ended->committed(*told);
+  if (!done && tells) done = co_await context_.db.write<bool>(silently);
   context_.log.error(
       "scan_failed",
       {{"scan", row_.id.str()}, {"error", detail}, {"recorded", done.value_or(false)}});

@@ -21,6 +21,7 @@
 #include "service/passports.h"
 #include "service/remediation.h"
 #include "service/scan_document.h"
+#include "service/scan_ended.h"
 #include "service/scan_request.h"
 #include "service/scans.h"
 #include "service/signal.h"
@@ -82,8 +83,30 @@ class ScanRun : public std::enable_shared_from_this<ScanRun> {
   [[nodiscard]] Task<PassportDraftPtr> draft_passport(
       std::shared_ptr<const inventory::ScanDocument> document);
   [[nodiscard]] Task<std::map<std::string, assess::RemediationState>> known_remediation();
-  [[nodiscard]] Task<Result<std::shared_ptr<const DriftRecord>>> drift_of(
+  // What differs from before, and what alerts go by, both of one snapshot.
+  struct Compared {
+    std::shared_ptr<const DriftRecord> drift;
+    std::shared_ptr<const ScanFacts> facts;  // null: nobody is told
+  };
+  [[nodiscard]] Task<Result<Compared>> compare(
       std::shared_ptr<const inventory::ScanDocument> whole);
+  [[nodiscard]] ScanEnd end_of(const store::scans::Finish& finish) const;
+  // Everything that the last transaction writes.
+  struct Final {
+    std::shared_ptr<const inventory::ScanDocument> whole;
+    std::shared_ptr<const FinalRows> rows;
+    store::EventRow last;
+    store::scans::Finish finish;
+    bool keep = false;  // the result; else only how it ended
+    PassportDraftPtr draft;
+    SignedPassportPtr passport;
+    Compared compared;
+    bool tells = false;  // alerts and events
+  };
+  enum class Recorded { kDone, kLeaseLost, kChainMoved, kInventoryMoved };
+  [[nodiscard]] Result<Recorded> write_final(store::Connection& connection, const Final& final,
+                                             AlertChanges& told) const;
+  [[nodiscard]] Task<Result<SignedPassportPtr>> sign(PassportDraftPtr& draft);
   [[nodiscard]] Task<bool> pause_before_retry(int attempt);
 
   void took_endpoint(inventory::Endpoint endpoint);

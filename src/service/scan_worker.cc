@@ -10,6 +10,7 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include "base/encoding.h"
+#include "service/scan_ended.h"
 #include "service/scan_run.h"
 #include "service/scans.h"
 
@@ -43,6 +44,9 @@ struct ScanWorker::State {
 
   [[nodiscard]] Task<Result<std::vector<store::ScanRow>>> claim(std::string owner, Timestamp now,
                                                                 int limit);
+  [[nodiscard]] Result<void> tell_of(store::Connection& connection,
+                                     const std::vector<store::ScanRow>& reaped, Timestamp now,
+                                     std::vector<AlertChanges>& changes);
   void start(const boost::asio::any_io_executor& executor, store::ScanRow row, std::string owner,
              Timestamp now);
   void stop_runs();
@@ -61,6 +65,7 @@ struct ScanWorker::State {
   std::atomic<bool> stopping{false};
   std::uint64_t claims = 0;  // touched by run() only
   Timestamp last_reap{};
+  bool tells = true;  // of reaped scans that are over; touched by claim() only
   mutable std::mutex mutex;
   std::optional<boost::asio::any_io_executor> home;                // of run(); guarded by mutex
   std::unordered_map<std::string, std::shared_ptr<ScanRun>> runs;  // by scan id and claim
@@ -70,10 +75,14 @@ Task<Result<std::vector<store::ScanRow>>> ScanWorker::State::claim(std::string o
                                                                    int limit) {
   using Rows = std::vector<store::ScanRow>;
   const bool reap = now - last_reap >= context.options.lease / 3 || now < last_reap;
-  const auto work = [this, owner, now, limit, reap](store::Connection& connection) -> Result<Rows> {
+  const auto changes = std::make_shared<std::vector<AlertChanges>>();
+  const auto work = [this, owner, now, limit, reap,
+                     changes](store::Connection& connection) -> Result<Rows> {
+    changes->clear();
     if (reap) {
       CARNET_TRY(reaped, store::scans::reap(connection, now, context.options.attempts_max));
-      if (reaped > 0) context.log.warn("scans_reaped", {{"count", reaped}});
+      if (!reaped.empty()) context.log.warn("scans_reaped", {{"count", reaped.size()}});
+      CARNET_TRY_VOID(tell_of(connection, reaped, now, *changes));
       CARNET_TRY(waiting, store::scans::queue_state(connection));
       queued.store(waiting.count);
       oldest_queued_ms.store(waiting.oldest_created_at ? to_millis(*waiting.oldest_created_at) : 0);
@@ -82,7 +91,30 @@ Task<Result<std::vector<store::ScanRow>>> ScanWorker::State::claim(std::string o
   };
   Result<Rows> rows = co_await context.db.write<Rows>(work);
   if (rows && reap) last_reap = now;
+  // No scan waits because somebody cannot be told of another: the next time without a word.
+  tells = rows || !reap || rows.error().code == ErrorCode::kUnavailable;
+  if (rows)
+    for (const AlertChanges& ended : *changes) context.options.ended->committed(ended);
   co_return rows;
+}
+
+// Of the reaped scans those that are over.
+Result<void> ScanWorker::State::tell_of(store::Connection& connection,
+                                        const std::vector<store::ScanRow>& reaped, Timestamp now,
+                                        std::vector<AlertChanges>& changes) {
+  if (context.options.ended == nullptr || !tells) return {};
+  for (const store::ScanRow& row : reaped) {
+    if (row.status == "queued") continue;
+    ScanEnd end;
+    end.scan = row;
+    end.status = row.status;
+    end.error_detail = row.error_detail;
+    end.endpoints = row.progress_total;
+    end.at = now;
+    CARNET_TRY(ended, context.options.ended->apply(connection, end));
+    changes.push_back(std::move(ended));
+  }
+  return {};
 }
 
 void ScanWorker::State::start(const boost::asio::any_io_executor& executor, store::ScanRow row,

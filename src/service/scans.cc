@@ -13,6 +13,7 @@
 #include "service/document.h"
 #include "service/fields.h"
 #include "service/passports.h"
+#include "service/scan_ended.h"
 #include "service/scan_request.h"
 #include "service/tenant_json.h"
 
@@ -221,6 +222,10 @@ Result<void> Scans::enqueue(store::Connection& connection, const PreparedScan& s
                                .at = row.created_at,
                                .duration_ms = 0,
                                .status = "ok"};
+  CARNET_TRY(tenant, store::tenants::find(connection, row.tenant_id));
+  if (tenant && tenant->state != store::TenantState::kActive)
+    return make_error(ErrorCode::kTenantClosing,
+                      "This tenant is being closed or erased; it begins no scans.");
   CARNET_TRY_VOID(store::scans::insert(connection, row));
   if (scan.upload) {
     CARNET_TRY(there, store::uploads::copy_to_scan(connection, row.tenant_id, *scan.upload, row.id,
@@ -285,9 +290,13 @@ Task<Result<void>> Scans::erase(const Actor& actor, ScanId id) {
       audit_row(actor, "scan.delete", id.str(), "{}", clock_.now(), random_);
   const auto work = [tenant = actor.tenant, id,
                      trail](store::Connection& connection) -> Result<bool> {
+    CARNET_TRY(before, store::scans::find(connection, tenant, id));
     CARNET_TRY(erased, store::scans::erase(connection, tenant, id));
-    if (!erased) return no_such_scan();
-    CARNET_TRY_VOID(store::audit::insert(connection, trail));
+    if (!erased || !before) return no_such_scan();
+    store::AuditRow row = trail;
+    row.before = json::write(boost::json::object{
+        {"label", before->label}, {"target", before->target}, {"status", before->status}});
+    CARNET_TRY_VOID(store::audit::insert(connection, row));
     return true;
   };
   CARNET_CO_TRY_VOID(co_await db_.write<bool>(work));
@@ -298,8 +307,10 @@ Task<Result<void>> Scans::erase(const Actor& actor, ScanId id) {
 Task<Result<store::ScanRow>> Scans::cancel(const Actor& actor, ScanId id) {
   const Timestamp now = clock_.now();
   const store::AuditRow trail = audit_row(actor, "scan.cancel", id.str(), "{}", now, random_);
-  const auto work = [tenant = actor.tenant, id, now,
-                     trail](store::Connection& connection) -> Result<store::ScanRow> {
+  const auto changes = std::make_shared<AlertChanges>();
+  const auto work = [this, tenant = actor.tenant, id, now, trail,
+                     changes](store::Connection& connection) -> Result<store::ScanRow> {
+    *changes = {};
     CARNET_TRY(before, store::scans::find(connection, tenant, id));
     if (!before) return no_such_scan();
     CARNET_TRY(marked, store::scans::request_cancel(connection, tenant, id, now));
@@ -316,11 +327,21 @@ Task<Result<store::ScanRow>> Scans::cancel(const Actor& actor, ScanId id) {
                                   .duration_ms = 0,
                                   .status = "ok"};
       CARNET_TRY_VOID(store::scans::append_event(connection, id, event));
+      if (options_.ended != nullptr) {
+        ScanEnd end;
+        end.scan = *after;
+        end.status = after->status;
+        end.at = now;
+        CARNET_TRY(ended, options_.ended->apply(connection, end));
+        *changes = std::move(ended);
+      }
     }
+    connection.as_tenant(tenant.str());
     CARNET_TRY_VOID(store::audit::insert(connection, trail));
     return std::move(*after);
   };
   CARNET_CO_TRY(after, co_await db_.write<store::ScanRow>(work));
+  if (options_.ended != nullptr) options_.ended->committed(*changes);
   if (options_.signals != nullptr) options_.signals->poke(id);
   co_return after;
 }

@@ -60,12 +60,23 @@ struct AuthorizedTargets {
   std::string attested_by;
 };
 
+// Bounds of settings.
+inline constexpr int kCertificateDaysMax = 398;  // a certificate's longest life in public trust
+inline constexpr int kDeadlineDaysMax = 3650;
+inline constexpr int kDeadLinkTriesMax = 1'000'000;
+inline constexpr int kGoneScansMax = 10;
+inline constexpr std::size_t kAlertKindsOffMax = 16;
+
 // GET, PUT /tenant/settings. Absent numbers mean the server's defaults.
 struct Settings {
   std::optional<double> data_shelf_life_years, migration_time_years, years_to_qday;
   std::optional<int> retention_days;
+  // Alerts (docs/alerts.md).
   std::optional<double> alert_score_drop;
-  std::string branding_name;  // shown to visitors instead of the tenant's name
+  std::optional<int> certificate_expiry_days, deadline_days, dead_link_tries, endpoint_gone_scans;
+  bool sector_deadlines = false;
+  std::vector<std::string> alerts_off;  // kinds
+  std::string branding_name;            // shown to visitors instead of the tenant's name
   // How visitors stand in the access log of links: "hash" or "truncated".
   std::string visitor_addresses = "hash";
 };

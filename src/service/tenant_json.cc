@@ -26,6 +26,15 @@ void put(bj::object& object, std::string_view name, const std::optional<double>&
   if (value) object[name] = *value;
 }
 
+std::optional<int> whole(const bj::object& object, std::string_view name) {
+  const std::optional<double> value = number(object, name);
+  return value ? std::optional(static_cast<int>(*value)) : std::nullopt;
+}
+
+void put(bj::object& object, std::string_view name, const std::optional<int>& value) {
+  if (value) object[name] = *value;
+}
+
 }  // namespace
 
 Settings read_settings(std::string_view text) {
@@ -34,9 +43,15 @@ Settings read_settings(std::string_view text) {
   settings.data_shelf_life_years = number(object, "dataShelfLifeYears");
   settings.migration_time_years = number(object, "migrationTimeYears");
   settings.years_to_qday = number(object, "yearsToQDay");
-  if (const std::optional<double> days = number(object, "retentionDays"))
-    settings.retention_days = static_cast<int>(*days);
+  settings.retention_days = whole(object, "retentionDays");
   settings.alert_score_drop = number(object, "alertScoreDrop");
+  settings.certificate_expiry_days = whole(object, "certificateExpiryDays");
+  settings.deadline_days = whole(object, "deadlineDays");
+  settings.dead_link_tries = whole(object, "deadLinkTries");
+  settings.endpoint_gone_scans = whole(object, "endpointGoneScans");
+  const bj::value* sector = object.if_contains("sectorDeadlines");
+  settings.sector_deadlines = sector != nullptr && sector->is_bool() && sector->get_bool();
+  settings.alerts_off = texts(object, "alertsOff");
   settings.branding_name = text_of(object, "brandingName");
   if (text_of(object, "visitorAddresses") == "truncated") settings.visitor_addresses = "truncated";
   return settings;
@@ -47,8 +62,14 @@ std::string write_settings(const Settings& settings) {
   put(object, "dataShelfLifeYears", settings.data_shelf_life_years);
   put(object, "migrationTimeYears", settings.migration_time_years);
   put(object, "yearsToQDay", settings.years_to_qday);
-  if (settings.retention_days) object["retentionDays"] = *settings.retention_days;
+  put(object, "retentionDays", settings.retention_days);
   put(object, "alertScoreDrop", settings.alert_score_drop);
+  put(object, "certificateExpiryDays", settings.certificate_expiry_days);
+  put(object, "deadlineDays", settings.deadline_days);
+  put(object, "deadLinkTries", settings.dead_link_tries);
+  put(object, "endpointGoneScans", settings.endpoint_gone_scans);
+  if (settings.sector_deadlines) object["sectorDeadlines"] = true;
+  if (!settings.alerts_off.empty()) object["alertsOff"] = to_array(settings.alerts_off);
   if (!settings.branding_name.empty()) object["brandingName"] = settings.branding_name;
   if (settings.visitor_addresses != "hash") object["visitorAddresses"] = settings.visitor_addresses;
   return json::write(object);

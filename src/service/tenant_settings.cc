@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "net/ip.h"
 #include "net/target.h"
+#include "service/alerts.h"
 #include "service/audit.h"
 #include "service/fields.h"
 #include "service/tenancy.h"
@@ -42,6 +43,18 @@ void check_settings(const Settings& settings, FieldErrors& bad) {
     if (!std::isfinite(drop) || drop <= 0 || drop > 100)
       bad.add("alertScoreDrop", "out_of_range", "must be a number above 0 and at most 100");
   }
+  const auto days = [&bad](std::string_view name, const std::optional<int>& value, int max) {
+    if (value) bad.integer(name, *value, 1, max);
+  };
+  days("certificateExpiryDays", settings.certificate_expiry_days, kCertificateDaysMax);
+  days("deadlineDays", settings.deadline_days, kDeadlineDaysMax);
+  days("deadLinkTries", settings.dead_link_tries, kDeadLinkTriesMax);
+  days("endpointGoneScans", settings.endpoint_gone_scans, kGoneScansMax);
+  for (std::size_t i = 0; i < settings.alerts_off.size(); ++i)
+    if (!parse_alert_kind(settings.alerts_off[i]))
+      bad.add("alertsOff", "unknown_value",
+              fmt::format("must be kinds of alerts: {}", fmt::join(alert_kind_names(), ", ")),
+              fmt::format("/alertsOff/{}", i));
   bad.text("brandingName", settings.branding_name);
   if (settings.visitor_addresses != "hash" && settings.visitor_addresses != "truncated")
     bad.add("visitorAddresses", "unknown_value", "must be \"hash\" or \"truncated\"");
@@ -138,12 +151,13 @@ Task<Result<Settings>> Tenancy::put_settings(const Actor& actor, Settings settin
   if (!bad.empty()) co_return bad.take();
   const std::string text = write_settings(settings);
   const store::AuditRow trail =
-      audit_row(actor, "settings.update", actor.tenant.str(), text, clock_.now(), random_);
+      audit_row(actor, "settings.update", actor.tenant.str(), "{}", clock_.now(), random_);
   const auto work = [tenant = actor.tenant, text, settings,
                      trail](store::Connection& connection) -> Result<Settings> {
+    CARNET_TRY(before, store::tenants::find(connection, tenant));
     CARNET_TRY(changed, store::tenants::update_settings(connection, tenant, text));
-    if (!changed) return no_such_tenant();
-    CARNET_TRY_VOID(store::audit::insert(connection, trail));
+    if (!changed || !before) return no_such_tenant();
+    CARNET_TRY_VOID(store::audit::insert(connection, with_change(trail, {before->settings, text})));
     return settings;
   };
   co_return co_await db_.write<Settings>(work);
@@ -171,12 +185,14 @@ Task<Result<AuthorizedTargets>> Tenancy::put_authorized_targets(const Actor& act
   targets.attested_by = actor.audit_name();
   const std::string text = write_authorized_targets(targets);
   const store::AuditRow trail =
-      audit_row(actor, "authorized_targets.update", actor.tenant.str(), text, now, random_);
+      audit_row(actor, "authorized_targets.update", actor.tenant.str(), "{}", now, random_);
   const auto work = [tenant = actor.tenant, text, targets,
                      trail](store::Connection& connection) -> Result<AuthorizedTargets> {
+    CARNET_TRY(before, store::tenants::find(connection, tenant));
     CARNET_TRY(changed, store::tenants::update_authorized_targets(connection, tenant, text));
-    if (!changed) return no_such_tenant();
-    CARNET_TRY_VOID(store::audit::insert(connection, trail));
+    if (!changed || !before) return no_such_tenant();
+    CARNET_TRY_VOID(
+        store::audit::insert(connection, with_change(trail, {before->authorized_targets, text})));
     return targets;
   };
   co_return co_await db_.write<AuthorizedTargets>(work);

@@ -88,6 +88,17 @@ Result<std::optional<AlertRow>> resolve(Connection& db, const TenantId& tenant,
                    read_alert);
 }
 
+Result<void> move(Connection& db, const TenantId& tenant, const AlertId& id,
+                  std::string_view subject) {
+  db.as_tenant(tenant.str());
+  return execute(db,
+                 "UPDATE alerts SET subject = $3 WHERE tenant_id = $1 AND id = $2 AND "
+                 "status <> 'resolved' AND NOT EXISTS (SELECT 1 FROM alerts o WHERE "
+                 "o.tenant_id = $1 AND o.kind = alerts.kind AND o.subject = $3 AND "
+                 "o.status <> 'resolved')",
+                 {tenant.str(), id.str(), subject});
+}
+
 Result<std::optional<AlertRow>> find(Connection& db, const TenantId& tenant, const AlertId& id) {
   db.as_tenant(tenant.str());
   return query_one(db,

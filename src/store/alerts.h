@@ -54,6 +54,10 @@ Result<std::optional<AlertRow>> resolve(Connection& db, const TenantId& tenant,
                                         std::string_view kind, std::string_view subject,
                                         const Gone& gone);
 
+// The same alert about another subject, unless one stands that is about it.
+Result<void> move(Connection& db, const TenantId& tenant, const AlertId& id,
+                  std::string_view subject);
+
 Result<std::optional<AlertRow>> find(Connection& db, const TenantId& tenant, const AlertId& id);
 // Those that stand, of one kind or ("") of all; at most `limit`, in the order of their ids.
 Result<std::vector<AlertRow>> standing(Connection& db, const TenantId& tenant,

@@ -181,6 +181,18 @@ Result<std::vector<DriftRow>> list(Connection& db, const TenantId& tenant, const
                    read_drift);
 }
 
+Result<int> purge(Connection& db, const TenantId& tenant, std::string_view before, int kept_max,
+                  int limit) {
+  db.as_tenant(tenant.str());
+  CARNET_TRY(old, db.run("DELETE FROM drift_events WHERE id IN (SELECT id FROM drift_events WHERE "
+                         "tenant_id = $1 AND id < $2 ORDER BY id LIMIT $3)",
+                         {tenant.str(), before, integer(limit)}));
+  CARNET_TRY(many, db.run("DELETE FROM drift_events WHERE id IN (SELECT id FROM drift_events WHERE "
+                          "tenant_id = $1 ORDER BY id DESC LIMIT $2 OFFSET $3)",
+                          {tenant.str(), integer(limit), integer(kept_max)}));
+  return static_cast<int>(old + many);
+}
+
 Result<std::optional<EndpointAssets>> latest_assets(Connection& db, const TenantId& tenant,
                                                     std::string_view host, int port) {
   db.as_tenant(tenant.str());

@@ -71,6 +71,10 @@ struct Filter {
 // Newest first.
 Result<std::vector<DriftRow>> list(Connection& db, const TenantId& tenant, const Filter& filter,
                                    const Page& page);
+// Forgets changes: those with an id below `before`, and those beyond the newest `kept_max`; at most
+// `limit` of each at once. The number of them.
+Result<int> purge(Connection& db, const TenantId& tenant, std::string_view before, int kept_max,
+                  int limit);
 // The assets of an endpoint in the scan that last reached it; nullopt if none did.
 struct EndpointAssets {
   ScanId scan_id;

@@ -67,8 +67,8 @@ struct Renewal {
 Result<Renewal> renew(Connection& db, const ScanId& id, std::string_view owner,
                       Timestamp lease_until, int done, int total);
 // Running scans whose lease ended go back to the queue (to error after attempts_max, to cancelled
-// if cancelling was asked for); the number of them.
-Result<int> reap(Connection& db, Timestamp now, int attempts_max);
+// if cancelling was asked for); the rows as they are after.
+Result<std::vector<ScanRow>> reap(Connection& db, Timestamp now, int attempts_max);
 // How much waits for a worker, and since when.
 struct QueueState {
   std::int64_t count = 0;

@@ -67,20 +67,20 @@ Result<QueueState> queue_state(Connection& db) {
   return state.value_or(QueueState{});
 }
 
-Result<int> reap(Connection& db, Timestamp now, int attempts_max) {
+Result<std::vector<ScanRow>> reap(Connection& db, Timestamp now, int attempts_max) {
   db.as_system();
   // A scan that someone wanted to stop is not started again only because its worker died before it
   // could say so.
-  CARNET_TRY(reaped,
-             db.run("UPDATE scans SET lease_owner = NULL, lease_expires_at = NULL, "
-                    "status = CASE WHEN cancel_requested <> 0 THEN 'cancelled' "
-                    "WHEN attempts >= $2 THEN 'error' ELSE 'queued' END, "
-                    "finished_at = CASE WHEN cancel_requested <> 0 OR attempts >= $2 THEN $1 END, "
-                    "error_detail = CASE WHEN cancel_requested = 0 AND attempts >= $2 "
-                    "THEN 'The scan was started several times and never came to an end.' END "
-                    "WHERE status = 'running' AND lease_expires_at <= $1",
-                    {time(now), integer(attempts_max)}));
-  return static_cast<int>(reaped);
+  return query_all(
+      db,
+      "UPDATE scans SET lease_owner = NULL, lease_expires_at = NULL, "
+      "status = CASE WHEN cancel_requested <> 0 THEN 'cancelled' "
+      "WHEN attempts >= $2 THEN 'error' ELSE 'queued' END, "
+      "finished_at = CASE WHEN cancel_requested <> 0 OR attempts >= $2 THEN $1 END, "
+      "error_detail = CASE WHEN cancel_requested = 0 AND attempts >= $2 "
+      "THEN 'The scan was started several times and never came to an end.' END "
+      "WHERE status = 'running' AND lease_expires_at <= $1 RETURNING " CARNET_SCAN_COLUMNS,
+      {time(now), integer(attempts_max)}, read_scan);
 }
 
 Result<bool> give_back(Connection& db, const ScanId& id, std::string_view owner) {

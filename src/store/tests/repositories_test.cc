@@ -247,14 +247,14 @@ TEST_F(Repositories, ReapAndGiveBack) {
   EXPECT_EQ(w([&](Connection& c) { return scans::find(c, ours_, a); })->attempts, 0);
   EXPECT_EQ(claim(), 1u);
   const auto before = lease - std::chrono::milliseconds(1);
-  EXPECT_EQ(w([&](Connection& c) { return scans::reap(c, before, 2); }), 0);
+  EXPECT_EQ(w([&](Connection& c) { return scans::reap(c, before, 2); }).size(), 0);
   EXPECT_TRUE(w([&](Connection& c) { return scans::request_cancel(c, ours_, b, kNow); }));
-  EXPECT_EQ(w([&](Connection& c) { return scans::reap(c, lease, 2); }), 2);
+  EXPECT_EQ(w([&](Connection& c) { return scans::reap(c, lease, 2); }).size(), 2);
   EXPECT_EQ(w([&](Connection& c) { return scans::find(c, ours_, b); })->status, "cancelled");
   EXPECT_EQ(w([&](Connection& c) { return scans::find(c, ours_, a); })->status, "queued");
   EXPECT_FALSE(w([&](Connection& c) { return scans::renew(c, a, "w", lease, 0, 0); }).held);
   EXPECT_EQ(claim(), 1u);
-  EXPECT_EQ(w([&](Connection& c) { return scans::reap(c, lease, 2); }), 1);
+  EXPECT_EQ(w([&](Connection& c) { return scans::reap(c, lease, 2); }).size(), 1);
   const auto given_up = w([&](Connection& c) { return scans::find(c, ours_, a); });
   EXPECT_EQ(given_up->status, "error");
   EXPECT_EQ(given_up->finished_at, lease);
