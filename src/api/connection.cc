@@ -409,6 +409,7 @@ Task<bool> Connection::send_stream(std::unique_ptr<BodyStream> stream) {
     const bool sent = co_await write_all(out_, {});
     if (!sent) co_return false;
   }
+  if (stream->broken()) co_return false;  // without its last chunk
   if (!parser_.http11()) co_return true;
   constexpr std::string_view kLastChunk = "0\r\n\r\n";
   const bool ended = co_await write_all(kLastChunk, {});

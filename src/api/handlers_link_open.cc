@@ -60,7 +60,8 @@ std::optional<Response> form_again(const Site& site, const Call& call,
 service::Visitor visitor_of(const Call& call) {
   return {.address = call.request.peer.to_string(),
           .user_agent = std::string(call.request.header("User-Agent")),
-          .network = address_bucket(call.request.peer)};
+          .network = address_bucket(call.request.peer),
+          .request_id = call.request_id};
 }
 
 web::OpenPage open_page_of(const Call& call, const service::OpenLink& link) {

@@ -48,6 +48,8 @@ class BodyStream {
  public:
   virtual ~BodyStream() = default;
   [[nodiscard]] virtual Task<std::optional<std::string>> next() = 0;
+  // After the end: it is not whole, and the answer must not look so.
+  [[nodiscard]] virtual bool broken() const { return false; }
 };
 
 // One path segment or query part with its %XX decoded once; nullopt for a bad escape.

@@ -23,12 +23,13 @@ Task<Result<void>> find_route(Site& site, Call& call);
 Result<void> check_body(Site& site, Call& call);
 Task<Result<void>> check_allowance(Site& site, Call& call);
 Result<void> check_role(Site& site, Call& call);
+Result<void> check_tenant_state(Site& site, Call& call);
 Result<void> check_media_types(Site& site, Call& call);
 
 // Before the first of these, run_pipeline() gives the request its id (everything after, errors
 // included, is found again by it), starts the metrics (so that refused requests count too) and
 // spreads the last-resort net for exceptions. The first gate that refuses ends the request.
-constexpr std::array<Gate, 6> kGates = {
+constexpr std::array<Gate, 7> kGates = {
     // The route first: it says what all the others need. An unknown path is 404 for everybody,
     // without looking at keys.
     Gate{.waiting = find_route},
@@ -43,6 +44,9 @@ constexpr std::array<Gate, 6> kGates = {
     Gate{.waiting = check_allowance},
     // May this key do that.
     Gate{.ready = check_role},
+    // And may it be done to a tenant that is being closed or erased. Behind the role, so that a key
+    // that may not do it anyway learns nothing else.
+    Gate{.ready = check_tenant_state},
     // Only now is the request worth reading: can we understand its body, and can the client
     // understand the answer?
     Gate{.ready = check_media_types},
@@ -132,6 +136,36 @@ Result<void> check_role(Site&, Call& call) {
       ErrorCode::kForbidden,
       fmt::format("This needs a key with the role {}; this key has the role {}.",
                   store::to_string(access.role()), store::to_string(call.actor.role)));
+}
+
+bool is_among(std::string_view id, std::initializer_list<std::string_view> ids) {
+  return std::find(ids.begin(), ids.end(), id) != ids.end();
+}
+
+// Closing: reading, and what ends it. Erasing: only what has nothing to do with what is erased, so
+// that nobody sees half of it.
+Result<void> check_tenant_state(Site&, Call& call) {
+  const std::string_view id = call.route().operation_id;
+  switch (call.actor.tenant_state) {
+    case store::TenantState::kActive:
+      return {};
+    case store::TenantState::kClosing:
+      if (call.route().method == Method::kGet ||
+          is_among(id, {"tenant.offboard", "tenant.offboard_cancel"}))
+        return {};
+      return make_error(ErrorCode::kTenantClosing,
+                        "This tenant is being closed: it can be read and exported, but not "
+                        "changed; GET /tenant/offboard says until when, DELETE /tenant/offboard "
+                        "cancels it.");
+    case store::TenantState::kErasing:
+      if (is_among(id, {"tenant.me", "settings.get", "authorized_targets.get", "tenant.removal",
+                        "audit.list", "audit.verify", "audit.export"}))
+        return {};
+      return make_error(ErrorCode::kTenantClosing,
+                        "This tenant's data is being erased, and none of it is shown until that is "
+                        "done; GET /tenant/offboard says how far it is.");
+  }
+  return {};
 }
 
 bool is_one_of(std::string_view type, std::string_view list) {

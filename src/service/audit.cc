@@ -31,6 +31,10 @@ store::AuditRow audit_row(const Actor& actor, std::string_view action, std::stri
     row.role = "platform";
   else if (!actor.key.empty())
     row.role = store::to_string(actor.role);
+  return with_change(std::move(row), std::move(change));
+}
+
+store::AuditRow with_change(store::AuditRow row, AuditChange change) {
   row.before = bounded(std::move(change.before));
   row.after = bounded(std::move(change.after));
   return row;

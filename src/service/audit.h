@@ -27,6 +27,9 @@ struct AuditChange {
                                         std::string_view subject, std::string detail, Timestamp now,
                                         Random& random, AuditChange change = {});
 
+// The same for what is known in the transaction only.
+[[nodiscard]] store::AuditRow with_change(store::AuditRow row, AuditChange change);
+
 [[nodiscard]] Task<Result<std::vector<store::AuditRow>>> list_audit(store::Database& db,
                                                                     TenantId tenant,
                                                                     store::audit::Filter filter,

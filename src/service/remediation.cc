@@ -193,11 +193,12 @@ Result<bool> store_change(store::Connection& connection, const Change& change,
   after.updated_at = change.now;
   after.updated_by = change.actor.audit_name();
   CARNET_TRY_VOID(store::remediation::put(connection, change.actor.tenant, after));
-  const boost::json::object detail{
-      {"scanId", change.scan.str()}, {"before", state_json(old)}, {"after", state_json(after)}};
-  CARNET_TRY_VOID(
-      store::audit::insert(connection, audit_row(change.actor, change.action, after.item_id,
-                                                 json::write(detail), change.now, change.random)));
+  const boost::json::object detail{{"scanId", change.scan.str()}};
+  CARNET_TRY_VOID(store::audit::insert(
+      connection, audit_row(change.actor, change.action, after.item_id, json::write(detail),
+                            change.now, change.random,
+                            {.before = before ? json::write(state_json(old)) : std::string(),
+                             .after = json::write(state_json(after))})));
   return true;
 }
 

@@ -59,6 +59,22 @@ Result<void> check_room(store::Connection& connection, const store::ShareRow& sh
   return {};
 }
 
+// What of a link may change.
+std::string changing_json(const store::ShareRow& row) {
+  return json::write(boost::json::object{
+      {"label", row.label},
+      {"recipient", row.recipient},
+      {"expiresAt", to_rfc3339(row.expires_at)},
+      {"paused", row.paused},
+      {"revokedAt", row.revoked_at ? boost::json::value(to_rfc3339(*row.revoked_at))
+                                   : boost::json::value(nullptr)}});
+}
+
+store::AuditRow trail_of(const store::AuditRow& trail, const store::ShareRow& before,
+                         const store::ShareRow& after) {
+  return with_change(trail, {.before = changing_json(before), .after = changing_json(after)});
+}
+
 }  // namespace
 
 std::string_view share_state(const store::ShareRow& row, Timestamp now) {
@@ -179,7 +195,7 @@ Task<Result<store::ShareRow>> Sharing::revoke(const Actor& actor, ShareId id) {
     if (before->revoked_at) return std::move(*before);
     CARNET_TRY(after, store::shares::revoke(connection, tenant, id, now));
     if (!after) return no_such_share();
-    CARNET_TRY_VOID(store::audit::insert(connection, trail));
+    CARNET_TRY_VOID(store::audit::insert(connection, trail_of(trail, *before, *after)));
     return std::move(*after);
   };
   co_return co_await db_.write<store::ShareRow>(work);
@@ -218,7 +234,7 @@ Task<Result<store::ShareRow>> Sharing::patch(const Actor& actor, ShareId id,
                         "This link has been revoked; make a new one instead of changing it.");
     CARNET_TRY(after, store::shares::patch(connection, tenant, id, change));
     if (!after) return no_such_share();
-    CARNET_TRY_VOID(store::audit::insert(connection, trail));
+    CARNET_TRY_VOID(store::audit::insert(connection, trail_of(trail, *before, *after)));
     return std::move(*after);
   };
   co_return co_await db_.write<store::ShareRow>(work);

@@ -168,7 +168,10 @@ class Sharing {
                                                                             std::string recipient);
   [[nodiscard]] store::ViewRow view_row(const OpenLink& link, std::string_view outcome,
                                         std::string_view format, const Visitor& visitor);
-  [[nodiscard]] Task<Result<void>> log_now(store::ViewRow row);
+  [[nodiscard]] store::AuditRow visitor_trail(const OpenLink& link, std::string_view action,
+                                              const store::ViewRow& view, const Visitor& visitor);
+  [[nodiscard]] Task<Result<void>> log_now(store::ViewRow row,
+                                           std::optional<store::AuditRow> trail);
 
   store::Database& db_;
   const Clock& clock_;

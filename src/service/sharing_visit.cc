@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "base/memory.h"
 #include "crypto/token.h"
+#include "service/audit.h"
 #include "service/document.h"
 #include "service/passports.h"
 #include "service/sharing.h"
@@ -24,7 +25,10 @@ tl::unexpected<Error> no_such_link() {
 std::optional<Error> why_dead(const store::ShareRow& row, Timestamp now, bool has_session) {
   if (row.revoked_at)
     return make_error(ErrorCode::kShareLinkRevoked, "This link has been withdrawn.").value();
-  if (row.paused)
+  // A tenant that is being closed may think better of it until the end.
+  if (row.tenant_state == store::TenantState::kErasing)
+    return make_error(ErrorCode::kShareLinkRevoked, "This link has been withdrawn.").value();
+  if (row.paused || row.tenant_state == store::TenantState::kClosing)
     return make_error(ErrorCode::kShareLinkPaused, "This link is paused at the moment.").value();
   if (now >= row.expires_at)
     return make_error(ErrorCode::kShareLinkExpired, "This link has expired.").value();
@@ -118,9 +122,25 @@ store::ViewRow Sharing::view_row(const OpenLink& link, std::string_view outcome,
   return row;
 }
 
-Task<Result<void>> Sharing::log_now(store::ViewRow row) {
-  const auto work = [row = std::move(row)](store::Connection& connection) -> Result<bool> {
+// A visitor's line in the audit trail of the link's owner.
+store::AuditRow Sharing::visitor_trail(const OpenLink& link, std::string_view action,
+                                       const store::ViewRow& view, const Visitor& visitor) {
+  Actor nobody;
+  nobody.tenant = link.share.tenant_id;
+  nobody.request_id = visitor.request_id;
+  const boost::json::object detail{
+      {"viewId", view.id.str()}, {"visitor", view.visitor}, {"format", view.format}};
+  store::AuditRow trail =
+      audit_row(nobody, action, link.share.scan_id.str(), json::write(detail), view.at, random_);
+  trail.actor = "link:" + link.share.id.str();
+  return trail;
+}
+
+Task<Result<void>> Sharing::log_now(store::ViewRow row, std::optional<store::AuditRow> trail) {
+  const auto work = [row = std::move(row),
+                     trail = std::move(trail)](store::Connection& connection) -> Result<bool> {
     CARNET_TRY_VOID(store::shares::insert_view(connection, row));
+    if (trail) CARNET_TRY_VOID(store::audit::insert(connection, *trail));
     return true;
   };
   CARNET_CO_TRY(logged, co_await db_.write<bool>(work));
@@ -143,7 +163,7 @@ Task<Result<OpenedLink>> Sharing::open(const OpenLink& link, std::optional<Secre
                   co_await passcodes_.verify(std::move(*passcode), *link.share.passcode_hash));
     if (!right) {
       store::ViewRow failed = view_row(link, "passcode_failed", "", visitor);
-      CARNET_CO_TRY_VOID(co_await log_now(std::move(failed)));
+      CARNET_CO_TRY_VOID(co_await log_now(std::move(failed), std::nullopt));
       co_return make_error(ErrorCode::kSharePasscodeWrong, "That is not this link's passcode.");
     }
     CARNET_CO_TRY_VOID(co_await tries_.give_back(std::move(charge)));
@@ -154,13 +174,16 @@ Task<Result<OpenedLink>> Sharing::open(const OpenLink& link, std::optional<Secre
     Timestamp at{};
     bool granted = false;
   };
-  const auto work = [row, &clock = clock_](store::Connection& connection) -> Result<Decision> {
+  const store::AuditRow trail = visitor_trail(link, "link.open", row, visitor);
+  const auto work = [row, trail,
+                     &clock = clock_](store::Connection& connection) -> Result<Decision> {
     store::ViewRow log = row;
     Decision decision{.share = {}, .at = clock.now(), .granted = false};
     CARNET_TRY(granted, store::shares::open(connection, log.share_id, decision.at));
     if (granted) {
       log.at = log.last_at = decision.at;
       CARNET_TRY_VOID(store::shares::insert_view(connection, log));
+      CARNET_TRY_VOID(store::audit::insert(connection, trail));
     }
     CARNET_TRY(share, store::shares::find_for_visitor(connection, log.share_id));
     if (!share) return no_such_link();
@@ -277,7 +300,8 @@ tl::unexpected<Error> Sharing::outside_scope(const OpenLink& link, std::string_v
 Task<Result<void>> Sharing::log_download(const OpenLink& link, std::string format,
                                          Visitor visitor) {
   store::ViewRow row = view_row(link, "downloaded", format, visitor);
-  return log_now(std::move(row));
+  store::AuditRow trail = visitor_trail(link, "link.download", row, visitor);
+  return log_now(std::move(row), std::move(trail));
 }
 
 bool Sharing::scope_covers(std::string_view scope, ArtifactFormat format) {

@@ -136,6 +136,9 @@ Task<Result<IssuedKey>> Tenancy::issue_key(const Actor& actor, TenantId tenant, 
   const auto work = [row, trail](store::Connection& connection) -> Result<store::KeyRow> {
     CARNET_TRY(found, store::tenants::find(connection, row.tenant_id));
     if (!found) return no_such_tenant();
+    if (found->state == store::TenantState::kErasing)
+      return make_error(ErrorCode::kTenantClosing,
+                        "This tenant's data is being erased; it gets no keys until that is done.");
     CARNET_TRY_VOID(store::keys::insert(connection, row));
     CARNET_TRY_VOID(store::audit::insert(connection, trail));
     store::KeyRow saved = row;

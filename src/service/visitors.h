@@ -15,6 +15,7 @@ struct Visitor {
   std::string address;     // "192.0.2.7", "2001:db8::1"
   std::string user_agent;  // as sent
   std::string network;     // whom tries at a passcode are counted for; "" = the address
+  std::string request_id;
 };
 
 class VisitorNames {

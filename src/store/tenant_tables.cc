@@ -163,7 +163,7 @@ constexpr Entry kEntries[] = {
      .key = "id",
      .columns = "id tenant_id name cadence_hours:i anchor_at:t cron time_zone jitter_minutes:i "
                 "paused:b scan:j notify:j revision:i created_at:t created_by updated_at:t "
-                "slot_at:t next_run_at:t catching_up:b last_slot_at:t runs:i",
+                "slot_at:t next_run_at:t catching_up:b done_until:t runs:i",
      .on_erase = kKeep},
     // The address of a chat's webhook is a secret itself.
     {.name = "webhooks",

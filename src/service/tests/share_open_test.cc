@@ -55,7 +55,7 @@ class Doors : public ServiceTest {
 
   Actor actor;
   ScanId scan;
-  Visitor visitor{"192.0.2.7", "test/1", ""};
+  Visitor visitor{"192.0.2.7", "test/1", "", "req-visitor"};
 };
 
 TEST_F(Doors, APasscodeIsKeptAsArgon2idAndOpens) {
@@ -296,7 +296,7 @@ TEST_F(Doors, VisitorsStandInTheLogAsTheTenantWants) {
   const auto logged = [&](const std::string& address) {
     clock.advance(std::chrono::milliseconds(1));
     const auto found = run_task(sharing.resolve(link.token.expose()));
-    EXPECT_TRUE(run_task(sharing.log_download(*found, "json", {address, "", ""})));
+    EXPECT_TRUE(run_task(sharing.log_download(*found, "json", {address, "", "", ""})));
     return views(link).front().visitor;
   };
   EXPECT_EQ(logged("192.0.2.7"), "192.0.2.0/24");

@@ -218,9 +218,9 @@ TEST_F(Links, DownloadsAreLoggedWithoutTheAddress) {
   EXPECT_EQ(run_task(scans.report(actor.tenant, scan, ArtifactFormat::kJson))->bytes,
             (*json)->bytes);
   const std::string agent = std::string("curl\r\n\x1b[31m/8 \xff ") + std::string(400, 'x');
-  ASSERT_TRUE(run_task(sharing.log_download(*open, "json", {"192.0.2.7", agent, ""})));
+  ASSERT_TRUE(run_task(sharing.log_download(*open, "json", {"192.0.2.7", agent, "", ""})));
   clock.advance(std::chrono::milliseconds(1));  // the log's order is by time
-  ASSERT_TRUE(run_task(sharing.log_download(*open, "json", {"192.0.2.7", "", ""})));
+  ASSERT_TRUE(run_task(sharing.log_download(*open, "json", {"192.0.2.7", "", "", ""})));
   const auto views = run_task(sharing.views(actor.tenant, link.row.id, {}));
   ASSERT_EQ(views->size(), 2U);
   const store::ViewRow& first = views->back();

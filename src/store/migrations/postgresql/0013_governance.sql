@@ -49,4 +49,7 @@ CREATE POLICY of_tenant ON tenant_removals
   USING ((SELECT NULLIF(current_setting('carnet.tenant', true), '')) IN (tenant_id, '*'));
 -- A trail is added to; sealing gives a row its place, once, and it goes with its tenant.
 GRANT UPDATE (seq, prev_hash, hash), DELETE ON audit TO carnet_app;
+CREATE POLICY sealed_once ON audit AS RESTRICTIVE FOR UPDATE USING (seq IS NULL) WITH CHECK (true);
+CREATE POLICY kept_until_the_end ON audit AS RESTRICTIVE FOR DELETE
+  USING (EXISTS (SELECT 1 FROM tenants WHERE tenants.id = tenant_id AND tenants.state = 'erasing'));
 GRANT SELECT, INSERT, UPDATE, DELETE ON audit_heads, tenant_removals TO carnet_app;
