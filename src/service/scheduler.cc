@@ -141,8 +141,8 @@ Task<Result<Scheduler::Start>> Scheduler::prepare(store::ScheduleRow row, Timest
   const Result<SlotRule> rule = SlotRule::of(start.row);
   Timestamp due = *start.row.next_run_at;
   if (rule) {
-    start.done_until = rule->due_until(start.row.slot_at, now);
-    start.next = rule->plan(rule->after(start.done_until));
+    start.done_until = start.row.slot_at;
+    start.next = rule->plan(rule->after(rule->due_until(start.row.slot_at, now)));
     if (start.row.catching_up) due = start.row.slot_at + rule->offset();
   } else {
     // A zone that an update of the tz database took away.
