@@ -419,7 +419,7 @@ TEST_F(Sqlite, ReadsNoticeByThemselvesThatTheFileIsGone) {
 TEST_F(Sqlite, AFullDatabaseRefusesAndGoesOn) {
   open();
   close();
-  options_.pages_max = 80;
+  options_.pages_max = 300;
   open_with_table();
   const std::string fill(3000, 'x');
   Result<void> last;
