@@ -14,7 +14,7 @@ import sys
 import tempfile
 import unittest
 
-from harness import wait_until
+from harness import sanitized, wait_until
 
 CARNET = ""
 ALL = 10_000  # connections_max and connections_per_address_max, docs/limits.md
@@ -95,7 +95,8 @@ class Connections(unittest.TestCase):
                 self.assertEqual(self.ask(one), b"200")
         each = (self.resident_bytes() - warm) / (len(self.held) - 100)
         print(f"{len(self.held)} idle connections hold {each / 1024:.1f} KiB each")
-        self.assertLess(each, BYTES_PER_CONNECTION_MAX)
+        if not sanitized(CARNET):
+            self.assertLess(each, BYTES_PER_CONNECTION_MAX)
         with self.connect("127.0.0.50") as over:  # past the cap: told so, and others go on
             self.assertEqual(over.recv(4096).split(b" ")[1], b"503")
         for _ in range(50):

@@ -87,6 +87,12 @@ def init(carnet, data, tenant="Test"):
     return dict(re.findall(r"(admin|operator|viewer)\s+(cnt_k_\w+)", out))
 
 
+def sanitized(carnet):
+    """Whether the program was built with a sanitizer, whose memory is not the program's."""
+    # Not read by this process: a child's peak begins with its parent's.
+    return subprocess.run(["grep", "-q", "-e", "__asan_init", "-e", "__tsan_init", carnet]).returncode == 0
+
+
 def run(carnet, *arguments, timeout=120, **environment):
     """A command to its end, with none of the caller's CARNET_ variables."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("CARNET_")}

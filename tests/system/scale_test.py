@@ -22,7 +22,7 @@ import unittest
 import urllib.request
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "bench"))
-from harness import Service, call, init  # noqa: E402
+from harness import Service, call, init, sanitized  # noqa: E402
 from probe_servers import Servers, free_port  # noqa: E402
 
 CARNET = ""
@@ -53,8 +53,7 @@ def forget_peak(pid):
 
 class Scale(unittest.TestCase):
     def setUp(self):
-        # Not read by this process: a child's peak begins with its parent's.
-        if subprocess.run(["grep", "-q", "-e", "__asan_init", "-e", "__tsan_init", CARNET]).returncode == 0:
+        if sanitized(CARNET):
             self.skipTest("a sanitizer's memory is not the program's")
         if not shutil.which("nginx", path=os.environ["PATH"] + ":/usr/sbin"):
             self.skipTest("nginx is not installed")
