@@ -8,11 +8,13 @@
 #include <set>
 
 #include "store/alerts.h"
+#include "store/deliveries.h"
 #include "store/passports.h"
 #include "store/portfolio.h"
 #include "store/retention.h"
 #include "store/tests/store_fixture.h"
 #include "store/uploads.h"
+#include "store/webhooks.h"
 #include "tests/support/pg_cluster.h"
 
 namespace carnet::store {
@@ -86,6 +88,7 @@ class RowSecurity : public StoreTest {
     UploadId upload;
     PartnerLinkId link;
     AlertId alert;
+    WebhookId webhook;
   };
 
   void SetUp() override {
@@ -135,6 +138,7 @@ class RowSecurity : public StoreTest {
     }));
     EXPECT_TRUE(run([&](Connection& c) { return fill_trails(c, side); }));
     EXPECT_TRUE(run([&](Connection& c) { return fill_partners(c, side, name); }));
+    EXPECT_TRUE(run([&](Connection& c) { return fill_webhooks(c, side); }));
     EXPECT_TRUE(run([&](Connection& c) { return fill_alerts(c, side); }));
     fill_others(side);
     return side;
@@ -192,6 +196,20 @@ class RowSecurity : public StoreTest {
                                            .id = id<PartnerLinkId>(++sequence_),
                                            .tenant_id = side.tenant,
                                            .scope = "summary"});
+  }
+
+  Result<void> fill_webhooks(Connection& c, Side& side) {
+    side.webhook = id<WebhookId>(++sequence_);
+    CARNET_TRY_VOID(webhooks::insert(c, {.id = side.webhook,
+                                         .tenant_id = side.tenant,
+                                         .events = "[]",
+                                         .format = "carnet",
+                                         .secret = "sealed"}));
+    return deliveries::insert(c, {.id = id<DeliveryId>(++sequence_),
+                                  .tenant_id = side.tenant,
+                                  .webhook_id = side.webhook,
+                                  .lane = side.webhook.str(),
+                                  .body = "{}"});
   }
 
   // Rows that no function above makes.
@@ -393,6 +411,7 @@ TEST_F(RowSecurity, RepositoriesThatForgetTheirTenantFindNothingOfAnother) {
     });
     reaches([&](Connection& c) { return uploads::find(c, us, theirs_.upload, kNow); });
     reaches([&](Connection& c) { return alerts::find(c, us, theirs_.alert); });
+    reaches([&](Connection& c) { return webhooks::find(c, us, theirs_.webhook); });
     reaches([&](Connection& c) {
       return alerts::mark(c, us, theirs_.alert, {.note = everywhere ? "seen" : "stolen"});
     });
@@ -413,6 +432,11 @@ TEST_F(RowSecurity, RepositoriesThatForgetTheirTenantFindNothingOfAnother) {
     counts([&](Connection& c) { return size(scans::inventory(c, us, {})); }, 1, 2);
     counts([&](Connection& c) { return uploads::count(c, us, kNow); }, 1, 2);
     counts([&](Connection& c) { return size(alerts::list(c, us, {}, {})); }, 1, 2);
+    counts([&](Connection& c) { return size(webhooks::list(c, us, {})); }, 1, 2);
+    counts([&](Connection& c) { return size(webhooks::active(c, us)); }, 1, 2);
+    counts([&](Connection& c) { return webhooks::count(c, us); }, 1, 2);
+    const deliveries::Filter of_theirs{.webhook = theirs_.webhook, .state = ""};
+    counts([&](Connection& c) { return size(deliveries::list(c, us, of_theirs, {})); }, 0, 1);
     counts([&](Connection& c) { return size(alerts::standing(c, us, "", 9)); }, 1, 2);
     const auto ending = [&](Connection& c) -> Result<std::int64_t> {
       CARNET_TRY(rows, watch::certificates_ending(c, us, kNow, 9));
@@ -452,6 +476,11 @@ TEST_F(RowSecurity, RepositoriesThatForgetTheirTenantChangeNothingOfAnother) {
     return purged > 0;
   });
   changes_nothing([&](Connection& c) { return partners::erase_invitation(c, us, theirs_.link); });
+  changes_nothing([&](Connection& c) { return webhooks::erase(c, us, theirs_.webhook); });
+  changes_nothing([&](Connection& c) -> Result<bool> {
+    CARNET_TRY(held, deliveries::hold(c, us, theirs_.webhook.str()));
+    return held > 0;
+  });
   changes_nothing([&](Connection& c) {
     return retention::erase(c, us, theirs_.scan,
                             {.before = kNow + std::chrono::days(1), .before_id = {}, .now = kNow});
