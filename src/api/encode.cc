@@ -127,13 +127,21 @@ bj::object audit_json(const store::AuditRow& row) {
   // The detail is our own JSON; should it ever not be, the row is shown without it rather than not
   // at all.
   auto detail = json::parse(row.detail);
+  auto before = json::parse(row.before);
+  auto after = json::parse(row.after);
   return {{"id", row.id.str()},
           {"at", to_rfc3339(row.at)},
           {"actor", row.actor},
           {"action", row.action},
           {"subject", row.subject},
           {"requestId", row.request_id},
-          {"detail", detail ? std::move(*detail) : bj::value(bj::object{})}};
+          {"keyId", row.key_id.empty() ? bj::value(nullptr) : bj::value(row.key_id)},
+          {"role", row.role.empty() ? bj::value(nullptr) : bj::value(row.role)},
+          {"detail", detail ? std::move(*detail) : bj::value(bj::object{})},
+          {"before", before ? std::move(*before) : bj::value(nullptr)},
+          {"after", after ? std::move(*after) : bj::value(nullptr)},
+          {"seq", row.seq == 0 ? bj::value(nullptr) : bj::value(row.seq)},
+          {"hash", row.hash.empty() ? bj::value(nullptr) : bj::value(row.hash)}};
 }
 
 bj::object settings_json(const service::Settings& settings) {

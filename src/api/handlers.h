@@ -37,7 +37,6 @@ Task<Answer> get_settings(Site&, Call&);
 Task<Answer> put_settings(Site&, Call&);
 Task<Answer> get_authorized_targets(Site&, Call&);
 Task<Answer> put_authorized_targets(Site&, Call&);
-Task<Answer> list_audit_entries(Site&, Call&);
 
 // handlers_scan.cc
 Task<Answer> create_scan(Site&, Call&);

@@ -3,6 +3,7 @@
 #include <charconv>
 
 #include "api/handlers.h"
+#include "api/handlers_governance.h"
 #include "base/json.h"
 
 namespace carnet::api {
@@ -147,13 +148,21 @@ Task<Answer> diff_scans(Site& site, Call& call) {
 
 namespace {
 
+// What is taken away is written down first. `format` lives as long as the program.
+Task<Answer> give_file(Site& site, Call& call, std::shared_ptr<const service::Artifact> artifact,
+                       std::string_view format) {
+  Response response = file_response(site, call, artifact);
+  CARNET_CO_TRY_VOID(co_await note_download(site, call, response, *artifact, format));
+  co_return response;
+}
+
 Task<Answer> get_passport(Site& site, Call& call, ScanId id) {
   if (site.deps.passports == nullptr)
     co_return make_error(ErrorCode::kPersistenceOff, "This server makes no passports.");
   CARNET_CO_TRY(row, co_await site.deps.scans.row(call.actor.tenant, std::move(id)));
   CARNET_CO_TRY(passport, co_await site.deps.passports->find(row.id));
   auto kept = std::make_shared<const service::Artifact>(service::Passports::document_of(passport));
-  co_return file_response(site, call, std::move(kept));
+  co_return co_await give_file(site, call, std::move(kept), "passport");
 }
 
 // report.json with its signature block.
@@ -163,7 +172,7 @@ Task<Answer> get_signed_report(Site& site, Call& call, ScanId id) {
   CARNET_CO_TRY(row, co_await site.deps.scans.row(call.actor.tenant, std::move(id)));
   CARNET_CO_TRY(report, co_await site.deps.passports->signed_report(row.id));
   auto kept = std::make_shared<const service::Artifact>(std::move(report.artifact));
-  co_return file_response(site, call, std::move(kept));
+  co_return co_await give_file(site, call, std::move(kept), "json signed");
 }
 
 }  // namespace
@@ -191,7 +200,7 @@ Task<Answer> get_report(Site& site, Call& call) {
   CARNET_CO_TRY(artifact, co_await site.deps.scans.report(call.actor.tenant, id, format, options));
   CARNET_CO_TRY_VOID(check_accepts(call, artifact));
   auto kept = std::make_shared<const service::Artifact>(std::move(artifact));
-  co_return file_response(site, call, std::move(kept));
+  co_return co_await give_file(site, call, std::move(kept), service::to_string(format));
 }
 
 Task<Answer> get_report_availability(Site& site, Call& call) {

@@ -1,6 +1,7 @@
 // The service itself: liveness, readiness, metrics, documents about the interface, static files.
 
 #include "api/handlers.h"
+#include "service/governance.h"
 
 namespace carnet::api {
 namespace {
@@ -57,6 +58,7 @@ Answer get_metrics(Site& site, Call&) {
   if (deps.uploads != nullptr) deps.uploads->report(others);
   if (deps.verification != nullptr) deps.verification->report(others);
   if (deps.transparency != nullptr) deps.transparency->report(others);
+  if (deps.governance != nullptr) deps.governance->report(others);
   return text_response(site.metrics.text(gauges, others),
                        "text/plain; version=0.0.4; charset=utf-8");
 }

@@ -1,7 +1,6 @@
 // What a tenant sees and sets of itself.
 
 #include "api/handlers.h"
-#include "service/audit.h"
 
 namespace carnet::api {
 namespace {
@@ -34,6 +33,7 @@ Task<Answer> get_me(Site& site, Call& call) {
                                   ? boost::json::value(latest->readiness_band)
                                   : boost::json::value(nullptr)},
       {"latestScanAt", latest ? time_or_null(latest->finished_at) : boost::json::value(nullptr)},
+      {"state", store::to_string(call.actor.tenant_state)},
       {"persistenceEnabled", site.deps.db.persistent()}};
   co_return json_response(body);
 }
@@ -71,23 +71,6 @@ Task<Answer> put_authorized_targets(Site& site, Call& call) {
   CARNET_CO_TRY(saved,
                 co_await site.deps.tenancy.put_authorized_targets(call.actor, std::move(wanted)));
   co_return json_response(authorized_targets_json(saved));
-}
-
-Task<Answer> list_audit_entries(Site& site, Call& call) {
-  store::audit::Filter filter;
-  CARNET_CO_TRY(action, query_text(call.request, "action"));
-  CARNET_CO_TRY(since, query_text(call.request, "since"));
-  filter.action_prefix = std::move(action);
-  if (!since.empty()) {
-    filter.since = parse_rfc3339(since);
-    if (!filter.since)
-      co_return query_error("since", "invalid_time", "must be a time such as 2026-11-24T05:30:54Z");
-  }
-  CARNET_CO_TRY(list, list_request(site, call, filter.action_prefix + "\n" + since, 500, 50));
-  CARNET_CO_TRY(rows, co_await service::list_audit(site.deps.db, call.actor.tenant,
-                                                   std::move(filter), page_of(list)));
-  const auto place = [](const store::AuditRow& row) { return row.id.str(); };
-  co_return rows_response(site, call, list, "entries", rows, audit_json, place);
 }
 
 }  // namespace carnet::api

@@ -1,6 +1,7 @@
 // The table itself. Order is the order of the docs.
 
 #include "api/handlers.h"
+#include "api/handlers_governance.h"
 
 namespace carnet::api {
 namespace {
@@ -157,7 +158,29 @@ constexpr Route kRoutes[] = {
            "NewAuthorizedTargets", "AuthorizedTargets", 200, "Replace what this tenant may scan",
            put_authorized_targets, false, true}),
     read({"/tenant/audit", "audit.list", kAdmin, "tenant", "AuditList", "Who did what",
-          list_audit_entries, "audit_limit,cursor,action,since"}),
+          list_audit_entries, "audit_limit,cursor,action,since,until,actor,subject"}),
+    read({"/tenant/audit/verify", "audit.verify", kAdmin, "tenant", "AuditVerification",
+          "Whether the audit trail is whole and as it was written", verify_audit, "", kJson,
+          false}),
+    read({"/tenant/audit/export", "audit.export", kAdmin, "tenant", "",
+          "The audit trail with its hash chain and signed head", export_audit, "audit_form",
+          "application/x-ndjson, text/csv", false}),
+    read({"/tenant/export", "tenant.export", kAdmin, "tenant", "",
+          "Everything that is kept of the tenant, as a ZIP of NDJSON", export_tenant, "",
+          "application/zip", false}),
+    write({kDelete, "/tenant/data", "tenant.erase", kAdmin, "tenant", "TenantErasure",
+           "TenantRemoval", 200,
+           "Erase scans and all that came of them; keys, settings and the audit trail stay",
+           erase_tenant_data}),
+    read({"/tenant/offboard", "tenant.removal", kAdmin, "tenant", "TenantRemovalState",
+          "Whether the tenant is being erased or closed, and how far that is", get_removal, "",
+          kJson, false}),
+    write({kPost, "/tenant/offboard", "tenant.offboard", kAdmin, "tenant", "TenantOffboarding",
+           "TenantRemoval", 200, "Close the tenant and erase everything after a grace period",
+           offboard_tenant}),
+    write({kDelete, "/tenant/offboard", "tenant.offboard_cancel", kAdmin, "tenant", "",
+           "TenantReopened", 200, "Cancel the closing, before the grace period ends",
+           cancel_offboarding}),
 
     write({kPost, "/pqc/upload-bundle", "upload.create", kOperator, "scans", "UploadBundle",
            "Upload", 201, "Hand in files and lists to be scanned", upload_bundle, true, false,

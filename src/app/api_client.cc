@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <boost/json.hpp>
 
+#include "app/private_files.h"
 #include "base/json.h"
 #include "base/terminal.h"
 
@@ -14,6 +15,7 @@ namespace {
 
 constexpr std::size_t kAnswerBytesMax = 16 * 1024 * 1024;
 constexpr long kTimeoutSeconds = 30;
+constexpr long kStandstillSeconds = 120;
 
 struct CurlDeleter {
   void operator()(CURL* handle) const { curl_easy_cleanup(handle); }
@@ -34,7 +36,22 @@ struct Answer {
   std::string body;
 };
 
-Result<Answer> send(const ApiRequest& request, const Secret& key) {
+// Where a long answer goes: what is refused is a short one, and is kept.
+struct Saving {
+  CURL* curl = nullptr;
+  int fd = -1;
+  std::string refusal;
+};
+
+std::size_t save(char* data, std::size_t size, std::size_t count, void* into) {
+  auto& saving = *static_cast<Saving*>(into);
+  long status = 0;
+  curl_easy_getinfo(saving.curl, CURLINFO_RESPONSE_CODE, &status);
+  if (status != 200) return collect(data, size, count, &saving.refusal);
+  return write_all(saving.fd, "the output", {data, size * count}) ? size * count : 0;
+}
+
+Result<Answer> send(const ApiRequest& request, const Secret& key, Saving* saving = nullptr) {
   const std::unique_ptr<CURL, CurlDeleter> handle(curl_easy_init());
   Answer answer;
   char reason[CURL_ERROR_SIZE] = "";
@@ -46,15 +63,26 @@ Result<Answer> send(const ApiRequest& request, const Secret& key) {
   curl_easy_setopt(curl, CURLOPT_URL, url.c_str());
   curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
   curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
-  curl_easy_setopt(curl, CURLOPT_TIMEOUT, kTimeoutSeconds);
+  if (saving == nullptr) {
+    curl_easy_setopt(curl, CURLOPT_TIMEOUT, kTimeoutSeconds);
+  } else {
+    curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
+    curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, kStandstillSeconds);
+  }
   curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers.get());
   curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, request.method.c_str());
   if (!request.body.empty()) {
     curl_easy_setopt(curl, CURLOPT_POSTFIELDS, request.body.c_str());
     curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE, static_cast<long>(request.body.size()));
   }
-  curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, &collect);
-  curl_easy_setopt(curl, CURLOPT_WRITEDATA, &answer.body);
+  if (saving == nullptr) {
+    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, &collect);
+    curl_easy_setopt(curl, CURLOPT_WRITEDATA, &answer.body);
+  } else {
+    saving->curl = curl;
+    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, &save);
+    curl_easy_setopt(curl, CURLOPT_WRITEDATA, saving);
+  }
   curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, reason);
   if (const CURLcode code = curl_easy_perform(curl); code != CURLE_OK)
     return make_error(
@@ -89,6 +117,23 @@ int ask_service(std::string_view command, const ApiRequest& request, const Secre
   answer = std::move(body->as_object());
   if (got->status < 400) return 0;
   const auto* detail = answer.if_contains("detail");
+  fmt::print(
+      stderr, "carnet {}: {}\n", command,
+      detail != nullptr ? plain_text(*detail) : fmt::format("refused with HTTP {}", got->status));
+  return kExitRefused;
+}
+
+int save_answer(std::string_view command, const ApiRequest& request, const Secret& key, int fd) {
+  Saving saving{.curl = nullptr, .fd = fd, .refusal = {}};
+  const auto got = send(request, key, &saving);
+  if (!got) {
+    fmt::print(stderr, "carnet {}: {}\n", command, got.error().public_detail);
+    return kExitUnreached;
+  }
+  if (got->status == 200) return 0;
+  const auto body = json::parse(saving.refusal);
+  const auto* detail =
+      body && body->is_object() ? body->get_object().if_contains("detail") : nullptr;
   fmt::print(
       stderr, "carnet {}: {}\n", command,
       detail != nullptr ? plain_text(*detail) : fmt::format("refused with HTTP {}", got->status));

@@ -30,6 +30,11 @@ struct ApiRequest {
 [[nodiscard]] int ask_service(std::string_view command, const ApiRequest& request,
                               const Secret& key, boost::json::object& answer);
 
+// The same for an answer of any length, which is written to `fd` as it comes; no time limit as long
+// as something comes. One that breaks off is kExitUnreached.
+[[nodiscard]] int save_answer(std::string_view command, const ApiRequest& request,
+                              const Secret& key, int fd);
+
 // A value as a line for people: a text with nothing that a terminal acts on, null as "-".
 [[nodiscard]] std::string plain_text(const boost::json::value& value);
 

@@ -26,6 +26,7 @@
 #include "app/version.h"
 #include "net/dialer.h"
 #include "probe/engine.h"
+#include "service/governance.h"
 #include "service/handshakes.h"
 #include "service/idempotency.h"
 #include "service/passports.h"
@@ -48,6 +49,7 @@ using std::chrono::seconds;
 
 constexpr milliseconds kHousekeepingInterval{5000};
 constexpr milliseconds kVisitsInterval{1000};
+constexpr milliseconds kGovernInterval{1000};
 constexpr int kPurgeEveryRounds = 60;  // of housekeeping: about every five minutes
 constexpr seconds kDrainTime{10};
 constexpr milliseconds kDrainPoll{20};
@@ -216,6 +218,7 @@ class Service {
         remediation_(*db_, clock, random),
         plans_(*db_, clock),
         drift_(*db_, clock, random),
+        governance_(*db_, clock, random, log_, signing_keys_),
         worker_(*db_, clock, random, log_, *dialer_, settings.probes.limits,
                 {.signals = &signals_of_scans_, .passports = &passports_}),
         handshakes_(*db_, clock, random, policy_, worker_,
@@ -278,7 +281,8 @@ class Service {
                                       .uploads = db_->persistent() ? &uploads_ : nullptr,
                                       .remediation = db_->persistent() ? &remediation_ : nullptr,
                                       .plans = db_->persistent() ? &plans_ : nullptr,
-                                      .drift = db_->persistent() ? &drift_ : nullptr},
+                                      .drift = db_->persistent() ? &drift_ : nullptr,
+                                      .governance = db_->persistent() ? &governance_ : nullptr},
                  std::move(options));
     api_->set_admin_key(std::move(admin_key));
     api_->set_connection_counts([this] { return server_.counts(); });
@@ -298,6 +302,7 @@ class Service {
     probes_.start();
     asio::co_spawn(control_, housekeeping(), asio::detached);
     asio::co_spawn(control_, write_visits(), asio::detached);
+    if (db_->persistent()) asio::co_spawn(control_, govern(), asio::detached);
     asio::co_spawn(control_, watch_signals(), asio::detached);
     log_.info(
         "started",
@@ -374,6 +379,18 @@ class Service {
       if (!written && !failed)
         log_.warn("visits_not_written", {{"reason", written.error().internal}});
       failed = !written;
+    }
+  }
+
+  // Seals the audit trail, and deletes what is to be deleted.
+  Task<void> govern() {
+    asio::steady_timer timer(co_await asio::this_coro::executor);
+    for (;;) {
+      timer.expires_after(kGovernInterval);
+      co_await timer.async_wait(asio::use_awaitable);
+      if (!db_->leads("audit")) continue;
+      static_cast<void>(co_await governance_.sealer().tick());
+      static_cast<void>(co_await governance_.tick());
     }
   }
 
@@ -465,6 +482,7 @@ class Service {
     verification_.stop();
     uploads_.stop();
     plans_.stop();
+    governance_.stop();
     db_->stop();
     transparency_.stop();
     // Scans that outlasted the drain: what is being judged, and names that are being resolved, hold
@@ -506,6 +524,7 @@ class Service {
   service::Remediation remediation_;
   service::Plans plans_;
   service::Drift drift_;
+  service::Governance governance_;
   service::ScanWorker worker_;
   service::Handshakes handshakes_;
   const Clock& clock_;

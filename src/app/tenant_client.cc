@@ -47,6 +47,15 @@ int ask_as_tenant(std::string_view command, const TenantConnection& connection, 
   return ask_service(command, request, *key, answer);
 }
 
+int save_as_tenant(std::string_view command, const TenantConnection& connection, ApiRequest request,
+                   int fd) {
+  const std::optional<Secret> key = key_of(command, connection);
+  if (!key) return kExitBadUsage;
+  request.url = connection.url;
+  while (request.url.ends_with('/')) request.url.pop_back();
+  return save_answer(command, request, *key, fd);
+}
+
 void print_table(const std::vector<TableLine>& lines) {
   std::vector<std::size_t> widths;
   for (const TableLine& line : lines) {

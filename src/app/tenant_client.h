@@ -26,6 +26,10 @@ int usage_error(std::string_view command, std::string_view sentence);
 [[nodiscard]] int ask_as_tenant(std::string_view command, const TenantConnection& connection,
                                 ApiRequest request, boost::json::object& answer);
 
+// The same for an answer that is written to a file (save_answer()).
+[[nodiscard]] int save_as_tenant(std::string_view command, const TenantConnection& connection,
+                                 ApiRequest request, int fd);
+
 // An id that goes into a URL path is checked, so that a typing error cannot name another route.
 [[nodiscard]] bool is_id(std::string_view text, std::string_view prefix);
 

@@ -7,12 +7,14 @@
 //
 // A source is used by one coroutine at a time.
 
+#include <iosfwd>
 #include <memory>
 #include <optional>
 #include <string>
 
 #include "base/clock.h"
 #include "base/task.h"
+#include "service/audit_chain.h"
 #include "service/work_threads.h"
 #include "service/zip_stream.h"
 #include "store/governance.h"
@@ -33,6 +35,17 @@ enum class AuditFormat { kNdjson, kCsv };
 [[nodiscard]] std::string audit_line(const store::AuditRow& row);
 // The last line of NDJSON: {"head", "signatures"}.
 [[nodiscard]] std::string audit_head_line(const store::AuditHeadRow& head);
+
+// What an exported trail (NDJSON) is, checked without its service.
+struct AuditFileVerdict {
+  std::string tenant;  // "" for the platform's
+  std::int64_t rows = 0;
+  store::AuditHeadRow head;
+  std::optional<AuditWalk::Fault> fault;
+};
+// kValidationFailed with a sentence if a line is none of an export, or the head is missing.
+[[nodiscard]] Result<AuditFileVerdict> check_audit_lines(std::istream& lines,
+                                                         const evidence::KeySet& keys);
 
 // Rows 1 to head.seq of "" (the platform) or a tenant.
 class AuditExport final : public TextSource {

@@ -64,6 +64,8 @@ std::string body_for(const Route& route) {
            R"(","verifyScanId":"scan_00000000000000000000000000"})";
   if (route.request == "RemediationIds") return R"({"remediationIds":[]})";
   if (route.request == "PlanRequest") return R"({"capacityDaysPerWeek":5})";
+  if (route.request == "TenantErasure" || route.request == "TenantOffboarding")
+    return R"({"dryRun":true})";
   return route.request.empty() ? "" : "{}";
 }
 

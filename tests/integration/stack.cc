@@ -121,7 +121,8 @@ Stack::Stack(StackOptions given)
       uploads(db, clock, random),
       remediation(db, clock, random),
       plans(db, clock),
-      drift(db, clock, random) {
+      drift(db, clock, random),
+      governance(db, clock, random, log, signing_keys) {
   passports.set_issuer_url(options.api.public_url);
   worker =
       std::make_unique<service::ScanWorker>(db, clock, random, log, *dialer, probe::EngineLimits{},
@@ -147,7 +148,8 @@ Stack::Stack(StackOptions given)
       .uploads = options.database ? &uploads : nullptr,
       .remediation = options.database ? &remediation : nullptr,
       .plans = options.database ? &plans : nullptr,
-      .drift = options.database ? &drift : nullptr};
+      .drift = options.database ? &drift : nullptr,
+      .governance = options.database ? &governance : nullptr};
   api = std::make_unique<api::Api>(dependencies, options.api);
   if (options.admin_key) api->set_admin_key(Secret(std::string(kAdminKey)));
   server = std::make_unique<api::Server>(options.server, *api, log);
@@ -176,6 +178,7 @@ Stack::~Stack() {
   sharing.stop();
   uploads.stop();
   plans.stop();
+  governance.stop();
   db.stop();
   verification.stop();
   transparency->stop();

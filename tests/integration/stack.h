@@ -16,6 +16,7 @@
 #include "api/api.h"
 #include "evidence/tests/log_samples.h"
 #include "net/dialer.h"
+#include "service/governance.h"
 #include "tests/support/http_client.h"
 #include "tests/support/temp_dir.h"
 #include "tests/support/test_database.h"
@@ -136,6 +137,7 @@ class Stack {
   service::Remediation remediation;
   service::Plans plans;
   service::Drift drift;
+  service::Governance governance;
   web::Pages pages;
   std::unique_ptr<service::ScanWorker> worker;
   std::unique_ptr<service::Handshakes> handshakes;

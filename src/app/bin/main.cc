@@ -10,6 +10,7 @@
 
 #include "app/admin_command.h"
 #include "app/bin/backup_options.h"
+#include "app/bin/governance_options.h"
 #include "app/bin/share_options.h"
 #include "app/cli_docs.h"
 #include "app/data_dir.h"
@@ -442,6 +443,12 @@ int run(int argc, char** argv) {
       cli.add_subcommand("share", "share links of a running service: create, list, revoke, views");
   ShareOptions share_options;
   share_options.add_to(*share);
+  CLI::App* const tenant = cli.add_subcommand("tenant", "a whole tenant: export, erase, offboard");
+  TenantOptions tenant_options;
+  tenant_options.add_to(*tenant);
+  CLI::App* const audit = cli.add_subcommand("audit", "the audit trail: list, export, verify");
+  AuditOptions audit_options;
+  audit_options.add_to(*audit);
   CLI::App* const plan = cli.add_subcommand(
       "plan", "a migration plan: which work in which week, by a running service");
   PlanOptions plan_options;
@@ -487,6 +494,8 @@ int run(int argc, char** argv) {
   if (*keys) return run_keys(*keys, keys_command, clock, random);
   if (*verify) return run_verify_command(verify_command, clock);
   if (*share) return share_options.run(*share, random);
+  if (*tenant) return tenant_options.run(*tenant);
+  if (*audit) return audit_options.run(*audit);
   if (*plan) return plan_options.run();
   if (*backup) return backup_options.run_backup(*backup, clock, random);
   if (*restore) return restore_options.run_restore(*restore, random);
