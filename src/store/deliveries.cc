@@ -58,7 +58,7 @@ Result<int> count_queued(Connection& db, const TenantId& tenant, std::string_vie
   CARNET_TRY(found,
              query_one(db,
                        "SELECT count(*) FROM (SELECT 1 AS one FROM deliveries WHERE lane = $1 AND "
-                       "state = 'queued' LIMIT $2) AS some",
+                       "state = 'queued' LIMIT $2) AS counted",
                        {lane, integer(most)}, number));
   return found.value_or(0);
 }

@@ -164,7 +164,8 @@ class WebhooksTest : public ServiceTest {
       for (int i = 0; i < times; ++i) CARNET_TRY_VOID(outbox.emit(connection, what, clock.now()));
       return true;
     };
-    ASSERT_TRUE(in_db<bool>(work));
+    const auto done = in_db<bool>(work);
+    ASSERT_TRUE(done) << done.error().internal;
   }
   int round() { return run_task(dispatcher.round()); }
   std::vector<store::DeliveryRow> deliveries(const WebhookId& id, const std::string& state = "") {
