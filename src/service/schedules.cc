@@ -16,7 +16,7 @@ namespace {
 
 namespace bj = boost::json;
 
-constexpr int kTriesMax = 5;  // at a change that another was quicker with
+constexpr int kTriesMax = 5;  // limit: internal; at a change that another was quicker with
 
 tl::unexpected<Error> no_such_schedule() {
   return make_error(ErrorCode::kNotFound, "There is no such schedule.");

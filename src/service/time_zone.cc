@@ -8,11 +8,11 @@
 namespace carnet::service {
 namespace {
 
-constexpr std::size_t kNameMax = 64;
+constexpr std::size_t kZoneNameMax = 64;
 
 // The system's folder has other files besides (localtime, posixrules, right/…, zone.tab).
 bool is_zone_name(std::string_view name) {
-  return !name.empty() && name.size() <= kNameMax && name.front() >= 'A' && name.front() <= 'Z' &&
+  return !name.empty() && name.size() <= kZoneNameMax && name.front() >= 'A' && name.front() <= 'Z' &&
          name.find('.') == std::string_view::npos;
 }
 
