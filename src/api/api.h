@@ -33,6 +33,8 @@ namespace carnet::service {
 class Alerts;
 class Governance;
 class Portfolio;
+class Retention;
+class Scheduler;
 class Schedules;
 class Webhooks;
 }  // namespace carnet::service
@@ -60,10 +62,12 @@ struct ApiDependencies {
   service::Plans* plans = nullptr;                // likewise for migration plans
   service::Drift* drift = nullptr;                // likewise for what changed
   service::Schedules* schedules = nullptr;        // likewise for scans at their time
+  service::Scheduler* scheduler = nullptr;        // for /metrics; may be absent
   service::Alerts* alerts = nullptr;              // likewise for what needs a person
   service::Webhooks* webhooks = nullptr;          // likewise for who is told
   service::Governance* governance = nullptr;      // likewise for export, erasure and closing
   service::Portfolio* portfolio = nullptr;        // likewise for a parent's children
+  service::Retention* retention = nullptr;        // likewise for how long scans are kept
 };
 
 struct ApiOptions {

@@ -304,6 +304,7 @@ Result<service::NewKey> decode_new_key(std::string_view text) {
 }
 
 Result<service::Settings> decode_settings(std::string_view text) {
+  constexpr std::size_t kKindChars = 64;
   CARNET_TRY(body, Body::parse(text));
   service::FieldErrors errors;
   Members members(body.object(), errors);
@@ -314,6 +315,15 @@ Result<service::Settings> decode_settings(std::string_view text) {
   out.years_to_qday = mosca.years_to_qday;
   out.retention_days = members.integer("retentionDays", 1, 3650);
   out.alert_score_drop = members.number("alertScoreDrop", 0, 100);
+  out.certificate_expiry_days =
+      members.integer("certificateExpiryDays", 1, service::kCertificateDaysMax);
+  out.deadline_days = members.integer("deadlineDays", 1, service::kDeadlineDaysMax);
+  out.sector_deadlines = members.flag("sectorDeadlines").value_or(false);
+  out.dead_link_tries = members.integer("deadLinkTries", 1, service::kDeadLinkTriesMax);
+  out.endpoint_gone_scans = members.integer("endpointGoneScans", 1, service::kGoneScansMax);
+  out.alerts_off =
+      members.texts("alertsOff", service::kAlertKindsOffMax, {.min = 1, .max = kKindChars})
+          .value_or(std::vector<std::string>{});
   out.branding_name = members.text("brandingName", {}).value_or("");
   out.visitor_addresses =
       members.one_of("visitorAddresses", {"hash", "truncated"}).value_or(out.visitor_addresses);
@@ -349,15 +359,15 @@ Result<std::string> decode_handshake_target(std::string_view text) {
   return std::move(*target);
 }
 
-Result<service::ScanRequest> decode_scan_request(std::string_view text) {
-  CARNET_TRY(body, Body::parse(text));
-  service::FieldErrors errors;
-  Members members(body.object(), errors);
+service::ScanRequest read_scan(const bj::object& object, service::FieldErrors& errors,
+                               const std::string& path) {
+  Members members(object, errors, path);
   service::ScanRequest out;
   constexpr Members::Length kTarget{.min = 1, .max = 2048};
   const auto target = members.text("target", kTarget);
   const auto targets = members.texts("targets", 1000, kTarget);
-  if (target && targets) errors.add("target", "conflict", "must not be sent together with targets");
+  if (target && targets)
+    errors.add(members.path_of("target"), "conflict", "must not be sent together with targets");
   if (target) out.targets.push_back(*target);
   out.single_target = target.has_value();
   if (targets) out.targets.insert(out.targets.end(), targets->begin(), targets->end());
@@ -377,14 +387,23 @@ Result<service::ScanRequest> decode_scan_request(std::string_view text) {
   members.done();
   // The service checks what targets mean; where it will not be asked, their form is checked here,
   // so that one answer names every bad field. Not in a list that lost an entry: its places are off.
-  const bj::value* const list = body.object().if_contains("targets");
+  const bj::value* const list = object.if_contains("targets");
   const bool whole =
       target.has_value() != (list != nullptr) &&
       (list == nullptr || (list->is_array() && list->get_array().size() == out.targets.size()));
   for (std::size_t i = 0; whole && !errors.empty() && i < out.targets.size(); ++i)
     if (const auto parsed = net::parse_target(out.targets[i]); !parsed)
-      errors.add(target ? "target" : "targets", "invalid_target", parsed.error().public_detail,
-                 target ? "/target" : fmt::format("/targets/{}", i));
+      errors.add(members.path_of(target ? "target" : "targets"), "invalid_target",
+                 parsed.error().public_detail,
+                 fmt::format("{}{}{}", path.empty() ? "" : "/", path,
+                             target ? "/target" : fmt::format("/targets/{}", i)));
+  return out;
+}
+
+Result<service::ScanRequest> decode_scan_request(std::string_view text) {
+  CARNET_TRY(body, Body::parse(text));
+  service::FieldErrors errors;
+  service::ScanRequest out = read_scan(body.object(), errors, {});
   if (!errors.empty()) return errors.take();
   return out;
 }

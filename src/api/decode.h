@@ -76,6 +76,9 @@ class Members {
 // The one member of a request to prove a handshake.
 [[nodiscard]] Result<std::string> decode_handshake_target(std::string_view text);
 [[nodiscard]] Result<service::ScanRequest> decode_scan_request(std::string_view body);
+// The same for an object within a body; `path` is its member's name.
+[[nodiscard]] service::ScanRequest read_scan(const boost::json::object& object,
+                                             service::FieldErrors& errors, const std::string& path);
 // The passcode in the body of opening a link; the body may be left out.
 [[nodiscard]] Result<std::optional<Secret>> decode_open_link(std::string_view text);
 [[nodiscard]] Result<service::NewShare> decode_new_share(

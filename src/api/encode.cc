@@ -151,6 +151,12 @@ bj::object settings_json(const service::Settings& settings) {
             {"yearsToQDay", or_null(settings.years_to_qday)}}},
           {"retentionDays", or_null(settings.retention_days)},
           {"alertScoreDrop", or_null(settings.alert_score_drop)},
+          {"certificateExpiryDays", or_null(settings.certificate_expiry_days)},
+          {"deadlineDays", or_null(settings.deadline_days)},
+          {"sectorDeadlines", settings.sector_deadlines},
+          {"deadLinkTries", or_null(settings.dead_link_tries)},
+          {"endpointGoneScans", or_null(settings.endpoint_gone_scans)},
+          {"alertsOff", bj::array(settings.alerts_off.begin(), settings.alerts_off.end())},
           {"brandingName", settings.branding_name},
           {"visitorAddresses", settings.visitor_addresses}};
 }

@@ -1,7 +1,11 @@
 // The service itself: liveness, readiness, metrics, documents about the interface, static files.
 
 #include "api/handlers.h"
+#include "service/alerts.h"
 #include "service/governance.h"
+#include "service/retention.h"
+#include "service/scheduler.h"
+#include "service/webhooks.h"
 
 namespace carnet::api {
 namespace {
@@ -58,7 +62,11 @@ Answer get_metrics(Site& site, Call&) {
   if (deps.uploads != nullptr) deps.uploads->report(others);
   if (deps.verification != nullptr) deps.verification->report(others);
   if (deps.transparency != nullptr) deps.transparency->report(others);
+  if (deps.alerts != nullptr) deps.alerts->report(others);
   if (deps.governance != nullptr) deps.governance->report(others);
+  if (deps.scheduler != nullptr) deps.scheduler->report(others);
+  if (deps.webhooks != nullptr) deps.webhooks->report(others);
+  if (deps.retention != nullptr) deps.retention->report(others);
   return text_response(site.metrics.text(gauges, others),
                        "text/plain; version=0.0.4; charset=utf-8");
 }

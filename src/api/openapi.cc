@@ -266,7 +266,7 @@ bj::object security_schemes() {
 }
 
 bj::array tags() {
-  constexpr std::array<std::pair<std::string_view, std::string_view>, 13> kTags = {{
+  constexpr std::pair<std::string_view, std::string_view> kTags[] = {
       {"service", "Whether it runs"},
       {"docs", "About this interface"},
       {"admin", "Tenants and keys, for the platform's operator"},
@@ -274,13 +274,17 @@ bj::array tags() {
       {"scans", "Scans and what they found"},
       {"reports", "Files to take away"},
       {"remediation", "The backlog as work, and in which order to do it"},
+      {"schedules", "Scans at their time"},
       {"drift", "What changed from scan to scan"},
+      {"portfolio", "Tenants that agreed that one sees the other"},
+      {"alerts", "What needs a person"},
+      {"webhooks", "Who is told of what happens, and what became of telling them"},
       {"knowledge", "What the judgement rests on"},
       {"shares", "Share links, for their owner"},
       {"links", "Share links, for their visitor"},
       {"verification", "Whether a document is genuine"},
       {"transparency", "The log of what was signed, for monitors and witnesses"},
-  }};
+  };
   bj::array out;
   for (const auto& [name, description] : kTags)
     out.push_back({{"name", name}, {"description", description}});

@@ -1,7 +1,11 @@
 // The table itself. Order is the order of the docs.
 
 #include "api/handlers.h"
+#include "api/handlers_alert.h"
 #include "api/handlers_governance.h"
+#include "api/handlers_portfolio.h"
+#include "api/handlers_schedule.h"
+#include "api/handlers_webhook.h"
 
 namespace carnet::api {
 namespace {
@@ -19,6 +23,8 @@ constexpr std::string_view kReportTypes =
     "application/sarif+json, application/zip, application/vnd.dsse.envelope.v1+json";
 // It may take a processor ten seconds.
 constexpr int kPlanRateCost = 20;
+// It calls somebody else and may take ten seconds.
+constexpr int kWebhookTestRateCost = 10;
 constexpr std::string_view kPaging = "limit,cursor";
 
 // Reads and writes differ in few things, so each has a short form; what is not said is the usual.
@@ -182,6 +188,38 @@ constexpr Route kRoutes[] = {
            "TenantReopened", 200, "Cancel the closing, before the grace period ends",
            cancel_offboarding}),
 
+    read({"/tenant/retention", "retention.view", kViewer, "tenant", "Retention",
+          "Which scans are too old, which of them go, and what keeps the others", get_retention,
+          "limit,cursor,retention_days", kJson, false}),
+
+    read({"/tenant/portfolio", "portfolio.get", kViewer, "portfolio", "Portfolio",
+          "The children of this tenant, added up and one by one", get_portfolio,
+          "limit,cursor,portfolio_sort", "application/json, text/csv"}),
+    read({"/tenant/portfolio/{tenant_id}", "portfolio.child", kViewer, "portfolio",
+          "PortfolioChildAnswer", "One child as it is now", get_portfolio_child}),
+    read({"/tenant/portfolio/{tenant_id}/scans", "portfolio.scans", kViewer, "portfolio",
+          "ScanList", "The scans of a child whose agreement covers them", list_portfolio_scans,
+          kPaging}),
+    write({kPost, "/tenant/partner/children", "partner.invite", kAdmin, "portfolio",
+           "NewPartnerInvitation", "PartnerInvitation", 201,
+           "Invite a tenant to be seen by this one; the code is shown this once", invite_child,
+           true}),
+    read({"/tenant/partner/children", "partner.children", kViewer, "portfolio", "PartnerList",
+          "Whom this tenant sees, and invitations that wait", list_children, kPaging}),
+    write({kDelete, "/tenant/partner/children/{link_id}", "partner.end_child", kAdmin, "portfolio",
+           "", "EndedPartner", 200, "End an agreement or withdraw an invitation, at once",
+           end_child}),
+    write({kPost, "/tenant/partner/parents/preview", "partner.preview", kAdmin, "portfolio",
+           "PartnerCode", "PartnerOffer", 200, "What accepting an invitation would grant, to whom",
+           preview_parent}),
+    write({kPost, "/tenant/partner/parents", "partner.accept", kAdmin, "portfolio", "PartnerCode",
+           "AcceptedPartner", 201, "Accept an invitation: its tenant sees this one from now on",
+           accept_parent, true}),
+    read({"/tenant/partner/parents", "partner.parents", kViewer, "portfolio", "PartnerList",
+          "Who sees this tenant, and how much of it", list_parents, kPaging}),
+    write({kDelete, "/tenant/partner/parents/{link_id}", "partner.end_parent", kAdmin, "portfolio",
+           "", "EndedPartner", 200, "End an agreement: nothing is seen any more", end_parent}),
+
     write({kPost, "/pqc/upload-bundle", "upload.create", kOperator, "scans", "UploadBundle",
            "Upload", 201, "Hand in files and lists to be scanned", upload_bundle, true, false,
            false, kJson, kFileTypes, kUploadBodyBytesMax}),
@@ -266,6 +304,66 @@ constexpr Route kRoutes[] = {
     read({"/tenant/drift-intel", "drift.list", kViewer, "drift", "DriftList",
           "What changed at which endpoint and when, newest first", list_drift,
           "limit,cursor,since_days,host,port,change,direction,hybrid"}),
+
+    read({"/tenant/webhooks", "webhook.list", kOperator, "webhooks", "WebhookList",
+          "List the tenant's webhooks", list_webhooks, kPaging}),
+    write({kPost, "/tenant/webhooks", "webhook.create", kOperator, "webhooks", "NewWebhook",
+           "IssuedWebhook", 201, "Register a webhook; its secret is shown this once",
+           create_webhook, true}),
+    read({"/tenant/webhooks/{webhook_id}", "webhook.get", kOperator, "webhooks", "Webhook",
+          "Read a webhook and how it fares", get_webhook}),
+    write({kPatch, "/tenant/webhooks/{webhook_id}", "webhook.update", kOperator, "webhooks",
+           "WebhookPatch", "Webhook", 200, "Change a webhook, pause or resume it", patch_webhook}),
+    write({kDelete, "/tenant/webhooks/{webhook_id}", "webhook.delete", kOperator, "webhooks", "",
+           "DeletedWebhook", 200, "Delete a webhook with its deliveries", delete_webhook}),
+    write({kPost, "/tenant/webhooks/{webhook_id}/test", "webhook.test", kOperator, "webhooks", "",
+           "WebhookTest", 200, "Make one call now and say what came of it", test_webhook, false,
+           false, false, kJson, "", 0, "", kWebhookTestRateCost}),
+    write({kPost, "/tenant/webhooks/{webhook_id}/rotate-secret", "webhook.rotate_secret", kOperator,
+           "webhooks", "SecretRotation", "IssuedWebhook", 200,
+           "A new secret, shown this once; the former one signs too for a while",
+           rotate_webhook_secret, true}),
+    read({"/tenant/webhooks/{webhook_id}/deliveries", "webhook.deliveries", kOperator, "webhooks",
+          "DeliveryList", "What was sent to a webhook, and what waits", list_webhook_deliveries,
+          "limit,cursor,delivery_state"}),
+    read({"/tenant/webhooks/{webhook_id}/dlq", "webhook.dlq", kOperator, "webhooks",
+          "DeadLetterList", "A webhook's dead letters", list_dead_letters, kPaging}),
+    write({kPost, "/tenant/webhooks/{webhook_id}/replay", "webhook.replay", kOperator, "webhooks",
+           "ReplayRequest", "Replayed", 202, "Send dead letters again, under their ids",
+           replay_dead_letters, true}),
+    read({"/tenant/mail", "mail.list", kOperator, "webhooks", "MailDeliveryList",
+          "The tenant's mail: what was sent, what waits, what was given up", list_mail,
+          "limit,cursor,delivery_state"}),
+    write({kPost, "/tenant/mail/replay", "mail.replay", kOperator, "webhooks", "ReplayRequest",
+           "Replayed", 202, "Send mail that was given up again", replay_mail, true}),
+
+    read({"/tenant/alerts", "alert.list", kViewer, "alerts", "AlertList",
+          "What needs a person, newest first", list_alerts,
+          "limit,cursor,alert_status,alert_kind,severity,scan,since"}),
+    read({"/tenant/alerts/{alert_id}", "alert.get", kViewer, "alerts", "Alert", "Read an alert",
+          get_alert}),
+    write({kPatch, "/tenant/alerts/{alert_id}", "alert.update", kOperator, "alerts", "AlertPatch",
+           "Alert", 200, "Acknowledge an alert, open it again, or keep a note with it",
+           patch_alert}),
+
+    read({"/tenant/schedules", "schedule.list", kViewer, "schedules", "ScheduleList",
+          "List the tenant's schedules, newest first", list_schedules, kPaging}),
+    write({kPost, "/tenant/schedules", "schedule.create", kOperator, "schedules", "NewSchedule",
+           "Schedule", 201, "Scan again and again: every so many hours or by a cron line",
+           create_schedule, true}),
+    read({"/tenant/schedules/{schedule_id}", "schedule.get", kViewer, "schedules", "Schedule",
+          "Read a schedule with its next and its last run", get_schedule}),
+    write({kPatch, "/tenant/schedules/{schedule_id}", "schedule.update", kOperator, "schedules",
+           "SchedulePatch", "Schedule", 200, "Change a schedule, pause or resume it",
+           patch_schedule}),
+    write({kDelete, "/tenant/schedules/{schedule_id}", "schedule.delete", kOperator, "schedules",
+           "", "DeletedSchedule", 200, "Delete a schedule and its history; its scans stay",
+           delete_schedule}),
+    read({"/tenant/schedules/{schedule_id}/runs", "schedule.runs", kViewer, "schedules",
+          "ScheduleRunList", "How a schedule's runs went, newest first", list_schedule_runs,
+          kPaging}),
+    write({kPost, "/tenant/schedules/{schedule_id}/run", "schedule.run", kOperator, "schedules", "",
+           "StartedRun", 202, "Run a schedule now; its plan stays", run_schedule, true}),
 
     write({kPost, "/tenant/scans/{scan_id}/share", "share.create", kOperator, "shares", "NewShare",
            "IssuedShare", 201,

@@ -5,7 +5,6 @@
 
 #include <csignal>
 #include <cstdio>
-#include <filesystem>
 #include <thread>
 
 #include <fmt/format.h>
@@ -20,17 +19,23 @@
 #include "api/api.h"
 #include "api/server.h"
 #include "api/tls.h"
-#include "app/data_dir.h"
+#include "app/deliveries.h"
 #include "app/run_task.h"
+#include "app/serve_parts.h"
 #include "app/signing_key_files.h"
 #include "app/version.h"
 #include "net/dialer.h"
 #include "probe/engine.h"
+#include "service/alerts.h"
 #include "service/governance.h"
 #include "service/handshakes.h"
 #include "service/idempotency.h"
 #include "service/passports.h"
+#include "service/portfolio.h"
+#include "service/retention.h"
+#include "service/scan_ended.h"
 #include "service/scans.h"
+#include "service/scheduler.h"
 #include "service/sharing.h"
 #include "service/tenancy.h"
 #include "service/transparency.h"
@@ -121,72 +126,14 @@ int start_failed(const Error& error) {
   return 1;
 }
 
-Result<Secret> pepper_for(const Settings& settings, Random& random) {
-  std::error_code ignored;
-  if (settings.persistence || std::filesystem::is_directory(settings.data_dir, ignored))
-    return read_pepper(settings.data_dir);
-  // Without a database nothing outlives the process, so neither need its pepper.
-  std::string bytes(32, '\0');
-  random.fill({reinterpret_cast<std::uint8_t*>(bytes.data()), bytes.size()});
-  return Secret(std::move(bytes));
-}
-
-Result<std::optional<Secret>> admin_key_for(const Settings& settings) {
-  CARNET_TRY(key, read_key_file(settings.admin_key_file));
-  if (!key.empty()) return std::optional<Secret>(std::move(key));
-  if (settings.admin_key_file_given)
-    return make_error(
-        ErrorCode::kUnavailable,
-        fmt::format("The admin key file {} is missing or empty.", settings.admin_key_file));
-  return std::optional<Secret>{};
-}
-
-using TlsIdentityPtr = std::shared_ptr<const api::TlsIdentity>;
-
-// Null without TLS.
-Result<TlsIdentityPtr> tls_identity_for(const Settings& settings, const Clock& clock) {
-  if (settings.tls_certificate.empty()) return TlsIdentityPtr{};
-  return api::TlsIdentity::load({.certificate = settings.tls_certificate, .key = settings.tls_key},
-                                clock.now());
-}
-
-SigningKeyPlaces key_places(const Settings& settings) {
-  return {.data_dir = settings.data_dir,
-          .key_file = settings.key_file,
-          .passphrase_file = settings.passphrase_file};
-}
-
-// Null without persistence: then there are no passports. A data directory of a release that had no
-// signing keys gets them here.
-Result<service::SigningKeysNow> signing_keys_for(const Settings& settings, const Clock& clock,
-                                                 Random& random) {
-  if (!settings.persistence) return service::SigningKeysNow{};
-  const SigningKeyPlaces places = key_places(settings);
-  if (has_signing_keys(places)) return load_signing_keys(places);
-  CARNET_TRY(made, make_signing_keys(places, false, clock, random));
-  fmt::print(stderr,
-             "carnet serve: there were no signing keys; made {}. Back it up, with what opens it.\n",
-             places.keys_path());
-  return made;
-}
-
-Result<std::unique_ptr<store::Database>> open_database(const Settings& settings) {
-  if (!settings.persistence) return store::make_off_database();
-  if (!settings.postgres_url.empty())
-    return store::open_postgres(
-        {.url = settings.postgres_url, .connections = settings.database_connections});
-  store::SqliteOptions options;
-  options.path = settings.sqlite_path;
-  return store::open_sqlite(options);
-}
-
 // Everything that lives as long as the service, in the order it is built; taken down in the
 // opposite one.
 class Service {
  public:
   Service(const Settings& settings, const std::function<Result<Settings>()>& reload,
           const Clock& clock, Random& random, std::unique_ptr<store::Database> db, Secret pepper,
-          service::SigningKeysNow signing_keys)
+          service::SigningKeysNow signing_keys,
+          std::unique_ptr<const service::MailServer> mail_server)
       : settings_(settings),
         reload_(reload),
         random_(random),
@@ -203,12 +150,18 @@ class Service {
         dialer_(net::make_guarded_dialer(*resolver_, policy_, clock, &own_listeners_)),
         tenancy_(*db_, clock, random, pepper_,
                  {.default_rate_per_minute = settings.rate_limit_per_minute}),
+        outbox_(random),
+        alerts_(*db_, clock, random, log_, outbox_, {}),
+        scan_ended_(outbox_, alerts_.counts(), random),
         scans_(*db_, clock, random, policy_,
                {.authorize_any_target = settings.authorize_any_target,
                 .endpoints_max = settings.probes.endpoints_per_scan,
                 .signals = &signals_of_scans_,
                 .on_queued = [this] { worker_.wake(); },
-                .passports = &passports_}),
+                .passports = &passports_,
+                .ended = &scan_ended_}),
+        scheduler_(*db_, clock, random, log_, scans_, outbox_, {}),
+        schedules_(*db_, clock, random, scans_, {.on_change = [this] { scheduler_.wake(); }}),
         sharing_(*db_, clock, random, pepper_,
                  {.open_per_scan_max = settings.links_per_scan,
                   .open_per_tenant_max = settings.links_per_tenant,
@@ -218,11 +171,16 @@ class Service {
         remediation_(*db_, clock, random),
         plans_(*db_, clock),
         drift_(*db_, clock, random),
+        portfolio_(*db_, clock, random, pepper_),
+        retention_(*db_, clock, random, log_, {.default_days = settings.retention_days}),
         governance_(*db_, clock, random, log_, signing_keys_),
         worker_(*db_, clock, random, log_, *dialer_, settings.probes.limits,
-                {.signals = &signals_of_scans_, .passports = &passports_}),
+                {.signals = &signals_of_scans_, .passports = &passports_, .ended = &scan_ended_}),
         handshakes_(*db_, clock, random, policy_, worker_,
                     {.authorize_any_target = settings.authorize_any_target}),
+        deliveries_({*db_, clock, random, log_, pepper_, *resolver_, *dialer_, policy_,
+                     own_listeners_, outbox_},
+                    std::move(mail_server), settings.deliveries.ca_file),
         clock_(clock),
         server_({.trusted_proxies = settings.trusted_proxies}, handler_, log_),
         control_(1),
@@ -261,29 +219,38 @@ class Service {
     options.cors_origins = settings_.cors_origins;
     CARNET_TRY_VOID(name_log(options.public_url));
     passports_.set_issuer_url(options.public_url);
+    deliveries_.set_public_url(options.public_url);
+    scan_ended_.set_public_url(options.public_url);
     options.public_rate_per_minute = settings_.public_rate_limit_per_minute;
     options.log_rate_per_minute = settings_.transparency_rate_limit_per_minute;
-    api_.emplace(api::ApiDependencies{.clock = clock_,
-                                      .random = random_,
-                                      .log = log_,
-                                      .db = *db_,
-                                      .tenancy = tenancy_,
-                                      .scans = scans_,
-                                      .sharing = sharing_,
-                                      .idempotency = idempotency_,
-                                      .pages = pages_,
-                                      .pepper = pepper_,
-                                      .worker = db_->persistent() ? &worker_ : nullptr,
-                                      .transparency = db_->persistent() ? &transparency_ : nullptr,
-                                      .passports = db_->persistent() ? &passports_ : nullptr,
-                                      .verification = db_->persistent() ? &verification_ : nullptr,
-                                      .handshakes = db_->persistent() ? &handshakes_ : nullptr,
-                                      .uploads = db_->persistent() ? &uploads_ : nullptr,
-                                      .remediation = db_->persistent() ? &remediation_ : nullptr,
-                                      .plans = db_->persistent() ? &plans_ : nullptr,
-                                      .drift = db_->persistent() ? &drift_ : nullptr,
-                                      .governance = db_->persistent() ? &governance_ : nullptr},
-                 std::move(options));
+    api_.emplace(
+        api::ApiDependencies{.clock = clock_,
+                             .random = random_,
+                             .log = log_,
+                             .db = *db_,
+                             .tenancy = tenancy_,
+                             .scans = scans_,
+                             .sharing = sharing_,
+                             .idempotency = idempotency_,
+                             .pages = pages_,
+                             .pepper = pepper_,
+                             .worker = db_->persistent() ? &worker_ : nullptr,
+                             .transparency = db_->persistent() ? &transparency_ : nullptr,
+                             .passports = db_->persistent() ? &passports_ : nullptr,
+                             .verification = db_->persistent() ? &verification_ : nullptr,
+                             .handshakes = db_->persistent() ? &handshakes_ : nullptr,
+                             .uploads = db_->persistent() ? &uploads_ : nullptr,
+                             .remediation = db_->persistent() ? &remediation_ : nullptr,
+                             .plans = db_->persistent() ? &plans_ : nullptr,
+                             .drift = db_->persistent() ? &drift_ : nullptr,
+                             .schedules = db_->persistent() ? &schedules_ : nullptr,
+                             .scheduler = db_->persistent() ? &scheduler_ : nullptr,
+                             .alerts = db_->persistent() ? &alerts_ : nullptr,
+                             .webhooks = db_->persistent() ? &deliveries_.webhooks() : nullptr,
+                             .governance = db_->persistent() ? &governance_ : nullptr,
+                             .portfolio = db_->persistent() ? &portfolio_ : nullptr,
+                             .retention = db_->persistent() ? &retention_ : nullptr},
+        std::move(options));
     api_->set_admin_key(std::move(admin_key));
     api_->set_connection_counts([this] { return server_.counts(); });
     handler_.set(*api_);
@@ -299,10 +266,14 @@ class Service {
     } else {
       worker_done_.store(true);
     }
+    if (db_->persistent()) deliveries_.start();
     probes_.start();
     asio::co_spawn(control_, housekeeping(), asio::detached);
     asio::co_spawn(control_, write_visits(), asio::detached);
+    if (db_->persistent()) asio::co_spawn(control_, alerts_.run(), asio::detached);
     if (db_->persistent()) asio::co_spawn(control_, govern(), asio::detached);
+    if (db_->persistent()) asio::co_spawn(control_, retention_.run(), asio::detached);
+    if (db_->persistent()) asio::co_spawn(control_, scheduler_.run(), asio::detached);
     asio::co_spawn(control_, watch_signals(), asio::detached);
     log_.info(
         "started",
@@ -365,6 +336,7 @@ class Service {
       if (round % kPurgeEveryRounds == 0) {
         co_await idempotency_.purge();
         co_await uploads_.purge();
+        co_await deliveries_.purge();
       }
     }
   }
@@ -415,6 +387,9 @@ class Service {
     api_->set_draining();
     server_.drain();
     worker_.stop();
+    deliveries_.drain();
+    alerts_.stop();
+    scheduler_.stop();
     asio::steady_timer timer(co_await asio::this_coro::executor);
     const auto deadline = std::chrono::steady_clock::now() + kDrainTime;
     while ((server_.counts().open > 0 || !worker_done_.load()) &&
@@ -478,6 +453,7 @@ class Service {
     probes_.stop();
     TaskRunner tasks;
     if (!tasks.run(flush_all())) log_.warn("last-used times or visits were not written");
+    deliveries_.stop();
     sharing_.stop();
     verification_.stop();
     uploads_.stop();
@@ -517,16 +493,24 @@ class Service {
   web::Pages pages_;
   service::ScanSignals signals_of_scans_;
   service::Tenancy tenancy_;
+  service::Outbox outbox_;
+  service::Alerts alerts_;
+  service::ScanEnded scan_ended_;
   service::Scans scans_;
+  service::Scheduler scheduler_;
+  service::Schedules schedules_;
   service::Sharing sharing_;
   service::Idempotency idempotency_;
   service::Uploads uploads_;
   service::Remediation remediation_;
   service::Plans plans_;
   service::Drift drift_;
+  service::Portfolio portfolio_;
+  service::Retention retention_;
   service::Governance governance_;
   service::ScanWorker worker_;
   service::Handshakes handshakes_;
+  Deliveries deliveries_;
   const Clock& clock_;
   std::optional<api::Api> api_;
   LateHandler handler_;
@@ -558,8 +542,10 @@ int serve(const Settings& settings, const std::function<Result<Settings>()>& rel
   if (!db) return start_failed(db.error());
   auto signing_keys = signing_keys_for(settings, clock, random);
   if (!signing_keys) return start_failed(signing_keys.error());
+  auto mail_server = mail_server_for(settings.deliveries);
+  if (!mail_server) return start_failed(mail_server.error());
   Service service(settings, reload, clock, random, std::move(*db), std::move(*pepper),
-                  std::move(*signing_keys));
+                  std::move(*signing_keys), std::move(*mail_server));
   if (auto bound = service.listen(std::move(*admin_key), std::move(*identity)); !bound)
     return start_failed(bound.error());
   return service.run();

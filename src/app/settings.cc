@@ -92,6 +92,8 @@ constexpr SettingSpec kSpecs[] = {
      "open share links that one scan may have; 0 for no limit"},
     {"links-per-tenant", "CARNET_LINKS_PER_TENANT", "10000",
      "open share links that one tenant may have; 0 for no limit"},
+    {"retention-days", "CARNET_RETENTION_DAYS", "0",
+     "days that scans and access logs are kept, unless the tenant sets its own; 0 to keep them"},
     {"log-format", "CARNET_LOG_FORMAT", "auto",
      "text, json, or auto: text on a terminal, JSON otherwise"},
     {"log-level", "CARNET_LOG_LEVEL", "info", "debug, info, warn or error"},
@@ -522,6 +524,7 @@ Result<Settings> resolve_settings(
   out.public_rate_limit_per_minute = reader.whole("public-rate-limit", 0, 1'000'000);
   out.links_per_scan = reader.whole("links-per-scan", 0, 1'000'000);
   out.links_per_tenant = reader.whole("links-per-tenant", 0, 10'000'000);
+  out.retention_days = reader.whole("retention-days", 0, 3650);
   read_transparency(reader, out, problems);
   read_log(reader, out, problems, stderr_is_terminal);
   if (reader.value("workers").text == "cores") {

@@ -77,6 +77,7 @@ struct Settings {
   std::vector<evidence::NoteKey> witnesses;      // kCosignature… keys
   int links_per_scan = 1000;                     // open share links; 0 = no limit
   int links_per_tenant = 10000;                  // likewise
+  int retention_days = 0;                        // of tenants that set none; 0 = kept
   LogFormat log_format = LogFormat::kJson;
   LogLevel log_level = LogLevel::kInfo;
   int workers = 1;

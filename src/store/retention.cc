@@ -11,7 +11,6 @@ namespace {
   "WHEN EXISTS (SELECT 1 FROM shares l WHERE l.scan_id = s.id AND l.revoked_at IS NULL "       \
   "AND l.expires_at > $2) THEN 'shared' "                                                      \
   "WHEN EXISTS (SELECT 1 FROM endpoint_latest e WHERE e.scan_id = s.id) THEN 'current' "       \
-  "WHEN EXISTS (SELECT 1 FROM watched_endpoints w WHERE w.scan_id = s.id) THEN 'current' "     \
   "WHEN s.id = (SELECT n.id FROM scans n WHERE n.tenant_id = $1 AND n.status = 'success' "     \
   "AND n.sample = 0 ORDER BY n.id DESC LIMIT 1) THEN 'newest' "                                \
   "WHEN EXISTS (SELECT 1 FROM passport_chains c WHERE c.tenant_id = $1 AND c.scan_id = s.id) " \
@@ -92,14 +91,6 @@ Result<int> erase_views(Connection& db, const TenantId& tenant, const ViewId& be
                             "JOIN share_views v ON v.share_id = s.id AND v.id < $2 "
                             "WHERE s.tenant_id = $1 AND v.last_at < $3 LIMIT $4)",
                             {tenant.str(), before_id.str(), time(before), page_limit(limit)}));
-  return static_cast<int>(erased);
-}
-
-Result<int> erase_drift(Connection& db, std::string_view before_id, int limit) {
-  db.as_system();
-  CARNET_TRY(erased, db.run("DELETE FROM drift_events WHERE id IN (SELECT id FROM drift_events "
-                            "WHERE id < $1 ORDER BY id LIMIT $2)",
-                            {before_id, page_limit(limit)}));
   return static_cast<int>(erased);
 }
 

@@ -52,7 +52,5 @@ Result<int> erase_assets(Connection& db, const TenantId& tenant, const ScanId& i
 // Entries of the access logs of the tenant's links whose last visit was before the time.
 Result<int> erase_views(Connection& db, const TenantId& tenant, const ViewId& before_id,
                         Timestamp before, int limit);
-// What changed before it; of every tenant.
-Result<int> erase_drift(Connection& db, std::string_view before_id, int limit);
 
 }  // namespace carnet::store::retention

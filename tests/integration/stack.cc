@@ -115,18 +115,31 @@ Stack::Stack(StackOptions given)
       verification(clock, passports),
       tenancy(db, clock, random, pepper, {.default_rate_per_minute = 300}),
       scans(db, clock, random, policy,
-            {.on_queued = [this] { worker->wake(); }, .passports = &passports}),
+            {.on_queued = [this] { worker->wake(); }, .passports = &passports, .ended = &ended}),
       sharing(db, clock, random, pepper, sharing_options()),
       idempotency(db, clock, random, pepper),
       uploads(db, clock, random),
       remediation(db, clock, random),
       plans(db, clock),
       drift(db, clock, random),
-      governance(db, clock, random, log, signing_keys) {
+      portfolio(db, clock, random, pepper),
+      retention(db, clock, random, log, {}),
+      governance(db, clock, random, log, signing_keys),
+      webhook_secrets(pepper, random),
+      sender(net::make_sender(policy, nullptr, {})),
+      courier({clock, *resolver, *dialer, policy, *sender, webhook_secrets, nullptr}),
+      dispatcher(db, clock, random, log, courier, {}),
+      outbox(random),
+      alerts(db, clock, random, log, outbox, {}),
+      ended(outbox, alerts.counts(), random),
+      schedules(db, clock, random, scans, {}),
+      scheduler(db, clock, random, log, scans, outbox, {}),
+      webhooks({db, clock, random, *dialer, policy, webhook_secrets, courier, dispatcher},
+               options.api.public_url) {
   passports.set_issuer_url(options.api.public_url);
-  worker =
-      std::make_unique<service::ScanWorker>(db, clock, random, log, *dialer, probe::EngineLimits{},
-                                            service::ScanWorker::Options{.passports = &passports});
+  worker = std::make_unique<service::ScanWorker>(
+      db, clock, random, log, *dialer, probe::EngineLimits{},
+      service::ScanWorker::Options{.passports = &passports, .ended = &ended});
   handshakes = std::make_unique<service::Handshakes>(db, clock, random, policy, *worker,
                                                      service::Handshakes::Options{});
   const api::ApiDependencies dependencies{
@@ -149,7 +162,13 @@ Stack::Stack(StackOptions given)
       .remediation = options.database ? &remediation : nullptr,
       .plans = options.database ? &plans : nullptr,
       .drift = options.database ? &drift : nullptr,
-      .governance = options.database ? &governance : nullptr};
+      .schedules = options.database ? &schedules : nullptr,
+      .scheduler = options.database ? &scheduler : nullptr,
+      .alerts = options.database ? &alerts : nullptr,
+      .webhooks = options.database ? &webhooks : nullptr,
+      .governance = options.database ? &governance : nullptr,
+      .portfolio = options.database ? &portfolio : nullptr,
+      .retention = options.database ? &retention : nullptr};
   api = std::make_unique<api::Api>(dependencies, options.api);
   if (options.admin_key) api->set_admin_key(Secret(std::string(kAdminKey)));
   server = std::make_unique<api::Server>(options.server, *api, log);
@@ -178,7 +197,7 @@ Stack::~Stack() {
   sharing.stop();
   uploads.stop();
   plans.stop();
-  governance.stop();
+  sender->stop();
   db.stop();
   verification.stop();
   transparency->stop();
@@ -225,6 +244,23 @@ std::string Stack::make_scan(const std::string& key) {
   return id;
 }
 
+std::string Stack::raise_alert(const TenantId& tenant, const std::string& subject,
+                               const std::string& severity) {
+  store::AlertRow row;
+  row.id = AlertId::generate(clock.now(), random);
+  row.tenant_id = tenant;
+  row.kind = "hybrid_lost";
+  row.subject = row.host = subject;
+  row.severity = severity;
+  row.message = subject + " has classical key exchange only.";
+  row.last_seen_at = clock.now();
+  const auto work = [row](store::Connection& connection) -> Result<bool> {
+    CARNET_TRY(raised, store::alerts::raise(connection, row));
+    return raised.fresh;
+  };
+  return run_task(db.write<bool>(work)).value_or(false) ? row.id.str() : std::string();
+}
+
 Tenant Stack::make_tenant(const std::string& name, int rate_per_minute) {
   service::Actor platform;
   platform.platform = true;
@@ -246,7 +282,38 @@ Tenant Stack::make_tenant(const std::string& name, int rate_per_minute) {
     tenant.share_id = std::string(body->at("id").as_string());
     tenant.share_token = std::string(body->at("token").as_string());
   }
+  tenant.alert_id = raise_alert(tenant.id, "www.example.org:443");
+  service::Actor actor;
+  actor.tenant = tenant.id;
+  service::WebhookFields hook;
+  hook.url = "http://127.0.0.1:9/hook";
+  hook.events = {"alert.*"};
+  if (const auto made = run_task(webhooks.create(actor, hook)); made)
+    tenant.webhook_id = made->row.id.str();
+  service::NewSchedule schedule;
+  schedule.name = "Samples";
+  schedule.scan.scenario_id = "bank-tls-inventory";
+  schedule.scan.use_fixture = true;
+  if (const auto made = run_task(schedules.create(actor, schedule)); made)
+    tenant.schedule_id = made->id.str();
   return tenant;
+}
+
+void Stack::add_child(Tenant& parent) {
+  service::Actor platform, above, below;
+  platform.platform = true;
+  above.tenant = parent.id;
+  const auto row = run_task(tenancy.create_tenant(platform, {.name = "A child", .slug = {}}));
+  ASSERT_TRUE(row) << row.error().public_detail;
+  below.tenant = parent.child = row->id;
+  auto invited = run_task(portfolio.invite(above, {.label = "A label", .scope = "scans"}));
+  ASSERT_TRUE(invited) << invited.error().public_detail;
+  const auto made = run_task(portfolio.accept(below, std::move(invited->code)));
+  ASSERT_TRUE(made) << made.error().public_detail;
+  parent.link_id = made->id.str();
+  const auto another = run_task(portfolio.invite(above, {}));
+  ASSERT_TRUE(another) << another.error().public_detail;
+  parent.partner_code = another->code.expose();
 }
 
 std::string Stack::log_text() const {

@@ -16,7 +16,14 @@
 #include "api/api.h"
 #include "evidence/tests/log_samples.h"
 #include "net/dialer.h"
+#include "net/sender.h"
+#include "service/alerts.h"
 #include "service/governance.h"
+#include "service/outbox.h"
+#include "service/portfolio.h"
+#include "service/retention.h"
+#include "service/scan_ended.h"
+#include "service/webhooks.h"
 #include "tests/support/http_client.h"
 #include "tests/support/temp_dir.h"
 #include "tests/support/test_database.h"
@@ -54,7 +61,9 @@ inline constexpr std::string_view kInjectedText = "internal-text-that-must-not-l
 struct Tenant {
   TenantId id;
   std::string viewer, operator_key, admin;  // keys
-  std::string scan_id, share_id, share_token;
+  std::string scan_id, share_id, share_token, webhook_id, alert_id, schedule_id;
+  TenantId child;                     // of add_child()
+  std::string link_id, partner_code;  // likewise: the agreement, and an invitation of its own
 };
 
 struct StackOptions {
@@ -104,7 +113,12 @@ class Stack {
   }
   // A tenant with a key of each role, one finished sample scan and one link to it.
   [[nodiscard]] Tenant make_tenant(const std::string& name, int rate_per_minute = 1000000);
+  // A tenant that agreed to be seen by this one with its list of scans, and one more invitation.
+  void add_child(Tenant& parent);
   [[nodiscard]] std::string make_key(const TenantId& tenant, store::Role role, int rate_per_minute);
+  // Its id.
+  [[nodiscard]] std::string raise_alert(const TenantId& tenant, const std::string& subject,
+                                        const std::string& severity = "medium");
   [[nodiscard]] std::string make_scan(const std::string& key);  // waits until it has ended
   [[nodiscard]] std::string log_text() const;
 
@@ -137,7 +151,19 @@ class Stack {
   service::Remediation remediation;
   service::Plans plans;
   service::Drift drift;
+  service::Portfolio portfolio;
+  service::Retention retention;  // not run: a test ticks
   service::Governance governance;
+  service::WebhookSecrets webhook_secrets;
+  std::unique_ptr<net::Sender> sender;
+  service::Courier courier;
+  service::Dispatcher dispatcher;  // not run: a test asks for its rounds
+  service::Outbox outbox;
+  service::Alerts alerts;  // not run: a test ticks
+  service::ScanEnded ended;
+  service::Schedules schedules;
+  service::Scheduler scheduler;  // not run: a test ticks
+  service::Webhooks webhooks;
   web::Pages pages;
   std::unique_ptr<service::ScanWorker> worker;
   std::unique_ptr<service::Handshakes> handshakes;

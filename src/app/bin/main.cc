@@ -9,9 +9,13 @@
 #include <boost/json.hpp>
 
 #include "app/admin_command.h"
+#include "app/bin/alert_options.h"
 #include "app/bin/backup_options.h"
 #include "app/bin/governance_options.h"
+#include "app/bin/portfolio_options.h"
+#include "app/bin/schedule_options.h"
 #include "app/bin/share_options.h"
+#include "app/bin/webhook_options.h"
 #include "app/cli_docs.h"
 #include "app/data_dir.h"
 #include "app/keys_command.h"
@@ -443,6 +447,22 @@ int run(int argc, char** argv) {
       cli.add_subcommand("share", "share links of a running service: create, list, revoke, views");
   ShareOptions share_options;
   share_options.add_to(*share);
+  CLI::App* const schedule = cli.add_subcommand(
+      "schedule", "scans at their time: list, add, show, edit, pause, resume, run, runs, rm");
+  ScheduleOptions schedule_options;
+  schedule_options.add_to(*schedule);
+  CLI::App* const alert =
+      cli.add_subcommand("alert", "what needs a person: list, show, ack, reopen");
+  AlertOptions alert_options;
+  alert_options.add_to(*alert);
+  CLI::App* const webhook = cli.add_subcommand(
+      "webhook", "webhooks: list, add, rm, test, pause, resume, deliveries, dlq, replay, rotate");
+  WebhookOptions webhook_options;
+  webhook_options.add_to(*webhook);
+  CLI::App* const portfolio = cli.add_subcommand(
+      "portfolio", "tenants that agreed that one sees the other: show, invite, accept, end");
+  PortfolioOptions portfolio_options;
+  portfolio_options.add_to(*portfolio);
   CLI::App* const tenant = cli.add_subcommand("tenant", "a whole tenant: export, erase, offboard");
   TenantOptions tenant_options;
   tenant_options.add_to(*tenant);
@@ -493,7 +513,11 @@ int run(int argc, char** argv) {
   if (*admin) return add_and_run_admin(*admin, admin_flags);
   if (*keys) return run_keys(*keys, keys_command, clock, random);
   if (*verify) return run_verify_command(verify_command, clock);
+  if (*schedule) return schedule_options.run(*schedule);
+  if (*alert) return alert_options.run(*alert);
+  if (*webhook) return webhook_options.run(*webhook);
   if (*share) return share_options.run(*share, random);
+  if (*portfolio) return portfolio_options.run(*portfolio);
   if (*tenant) return tenant_options.run(*tenant);
   if (*audit) return audit_options.run(*audit);
   if (*plan) return plan_options.run();
