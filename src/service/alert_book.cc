@@ -7,8 +7,8 @@
 namespace carnet::service {
 namespace {
 
-constexpr std::size_t kAlertsPerEvent = 50;
-constexpr std::size_t kEventsAtOnce = 4;  // of each name, from one transaction
+constexpr std::size_t kAlertsPerEventMax = 50;
+constexpr std::size_t kAlertEventsMax = 4;  // of each name, from one transaction
 
 std::string and_more(const std::vector<store::AlertRow>& rows, std::string_view verb) {
   if (rows.size() == 1) return rows.front().message;
@@ -108,13 +108,13 @@ std::vector<store::AlertRow> AlertBook::standing(AlertKind kind) const {
 Result<void> AlertBook::tell(const Outbox& outbox) const {
   const auto emit = [&](std::string_view name, const std::vector<store::AlertRow>& rows,
                         std::string_view verb) -> Result<void> {
-    for (std::size_t n = 0; n < kEventsAtOnce && n * kAlertsPerEvent < rows.size(); ++n) {
+    for (std::size_t n = 0; n < kAlertEventsMax && n * kAlertsPerEventMax < rows.size(); ++n) {
       Event event;
       event.name = name;
       event.tenant = of_.tenant;
       if (!of_.scan.empty()) event.scan = ScanId::trusted(of_.scan);
-      const std::size_t last = std::min(rows.size(), (n + 1) * kAlertsPerEvent);
-      for (std::size_t i = n * kAlertsPerEvent; i < last; ++i)
+      const std::size_t last = std::min(rows.size(), (n + 1) * kAlertsPerEventMax);
+      for (std::size_t i = n * kAlertsPerEventMax; i < last; ++i)
         event.alerts.emplace_back(alert_json(rows[i]));
       event.message = n == 0 ? and_more(rows, verb)
                              : fmt::format("{} alerts {}: part {}.", rows.size(), verb, n + 1);

@@ -40,7 +40,7 @@ class AlertBook {
     TenantId tenant;
     std::string scan;  // "": time alone
     Timestamp now{};
-    AlertLimits limits;
+    AlertThresholds limits;
     bool dry = false;  // writes nothing; changes().would says whether it would
   };
   [[nodiscard]] static Result<AlertBook> open(store::Connection& connection, Random& random, Of of);

@@ -51,7 +51,7 @@ Result<AlertBook> open_book(store::Connection& connection, Random& random,
                          {.tenant = tenant.id,
                           .scan = {},
                           .now = now,
-                          .limits = alert_limits(read_settings(tenant.settings)),
+                          .limits = alert_thresholds(read_settings(tenant.settings)),
                           .dry = dry});
 }
 
@@ -77,12 +77,12 @@ std::optional<AlertKind> parse_alert_kind(std::string_view text) {
   return static_cast<AlertKind>(found - names.begin());
 }
 
-bool AlertLimits::on(AlertKind kind) const {
+bool AlertThresholds::on(AlertKind kind) const {
   return std::find(off.begin(), off.end(), to_string(kind)) == off.end();
 }
 
-AlertLimits alert_limits(const Settings& settings) {
-  AlertLimits limits;
+AlertThresholds alert_thresholds(const Settings& settings) {
+  AlertThresholds limits;
   limits.score_drop = settings.alert_score_drop.value_or(limits.score_drop);
   limits.certificate_days = settings.certificate_expiry_days.value_or(limits.certificate_days);
   limits.deadline_days = settings.deadline_days.value_or(limits.deadline_days);
@@ -164,9 +164,9 @@ Task<Result<store::AlertRow>> Alerts::patch(const Actor& actor, AlertId id, Patc
             "must be \"acknowledged\" or \"open\"; an alert is resolved by itself");
   if (patch.note && (!is_valid_utf8(*patch.note) || has_forbidden_control(*patch.note) ||
                      utf8_length(*patch.note) > kAlertNoteMax))
-    bad.add(
-        "note", "invalid_text",
-        fmt::format("must be text of at most {} characters without control characters", kAlertNoteMax));
+    bad.add("note", "invalid_text",
+            fmt::format("must be text of at most {} characters without control characters",
+                        kAlertNoteMax));
   if (!bad.empty()) co_return bad.take();
   const Timestamp now = clock_.now();
   const auto work = [this, actor, id, patch,

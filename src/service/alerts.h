@@ -44,7 +44,7 @@ inline constexpr int kAlertKinds = 8;
 [[nodiscard]] const std::vector<std::string_view>& alert_kind_names();
 
 // What a tenant's settings come to with the defaults of docs/alerts.md.
-struct AlertLimits {
+struct AlertThresholds {
   double score_drop = 5;          // points between two scans of the same targets
   int certificate_days = 30;      // before its end
   int deadline_days = 365;        // before it
@@ -54,14 +54,14 @@ struct AlertLimits {
   std::vector<std::string> off;   // kinds
   [[nodiscard]] bool on(AlertKind kind) const;
 };
-[[nodiscard]] AlertLimits alert_limits(const Settings& settings);
+[[nodiscard]] AlertThresholds alert_thresholds(const Settings& settings);
 
 inline constexpr int kAlertsStandingMax = 10'000;  // of a tenant
 inline constexpr int kAlertsAtOnceMax = 1'000;     // of a kind, by one scan or one look at the time
 inline constexpr int kAlertsResolvedMax = 10'000;  // kept of a tenant
 inline constexpr std::chrono::days kAlertsResolvedKept{180};
 inline constexpr std::chrono::days kDriftKept{366};
-inline constexpr std::size_t kAlertNoteMax = 2000;  // characters
+inline constexpr std::size_t kAlertNoteMax = 2000;     // characters
 inline constexpr int kDriftKeptMax = 100'000;          // changes, of a tenant
 inline constexpr std::chrono::days kDeadLinkQuiet{7};  // without a try until it counts as over
 

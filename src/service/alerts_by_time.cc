@@ -72,7 +72,7 @@ Result<void> look_at_certificates(AlertBook& book) {
 
 Result<void> look_at_deadlines(AlertBook& book) {
   const AlertBook::Of& of = book.of();
-  const AlertLimits& limits = of.limits;
+  const AlertThresholds& limits = of.limits;
   if (!limits.on(AlertKind::kDeadlineNear)) return {};
   std::vector<const assess::Deadline*> near;
   for (const assess::Deadline& deadline : assess::builtin_policy().deadlines) {

@@ -21,8 +21,8 @@ namespace {
 using inventory::Asset;
 using store::watch::Place;
 
-constexpr double kSteepDrop = 20;         // points; from here on a drop is of high severity
-constexpr std::size_t kEventAlerts = 25;  // told with the scan itself; the rest by alert.raised
+constexpr double kSteepDrop = 20;            // points; from here on a drop is of high severity
+constexpr std::size_t kEventAlertsMax = 25;  // told with the scan itself; the rest by alert.raised
 constexpr std::size_t kFindings = 20;
 
 std::string place_text(const Place& place) {
@@ -314,7 +314,7 @@ Result<AlertChanges> ScanEnded::apply(store::Connection& connection, const ScanE
                                      {.tenant = tenant,
                                       .scan = end.scan.id.str(),
                                       .now = end.at,
-                                      .limits = alert_limits(read_settings(row->settings))}));
+                                      .limits = alert_thresholds(read_settings(row->settings))}));
     if (end.facts) {
       const ScanFacts& facts = *end.facts;
       CARNET_TRY(last, store::watch::last_score(connection, tenant, facts.target_set));
@@ -338,7 +338,7 @@ Result<AlertChanges> ScanEnded::apply(store::Connection& connection, const ScanE
   event.tenant = tenant;
   event.scan = end.scan.id;
   event.readiness_score = end.score;
-  for (std::size_t i = 0; i < std::min(kEventAlerts, changes.raised.size()); ++i)
+  for (std::size_t i = 0; i < std::min(kEventAlertsMax, changes.raised.size()); ++i)
     event.alerts.emplace_back(alert_json(changes.raised[i]));
   event.message = sentence_of(end, score_before, changes);
   CARNET_TRY_VOID(outbox_.emit(connection, event, end.at));

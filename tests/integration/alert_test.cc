@@ -37,7 +37,8 @@ class AlertTest : public testing::Test {
   }
   std::vector<std::string> ids(const std::string& query) {
     std::vector<std::string> out;
-    for (const bj::value& alert : get("/tenant/alerts" + query).at("alerts").as_array())
+    const bj::object list = get("/tenant/alerts" + query);
+    for (const bj::value& alert : list.at("alerts").as_array())
       out.emplace_back(alert.at("alertId").as_string());
     return out;
   }

@@ -42,6 +42,7 @@ std::string path_for(const Route& route, const Tenant& tenant) {
   put("{token}", tenant.share_token);
   put("{webhook_id}", tenant.webhook_id);
   put("{alert_id}", tenant.alert_id);
+  put("{schedule_id}", tenant.schedule_id);
   put("{name}", "carnet.css");
   put("{remediation_id}", sample_item());
   put("{key_id}", "key_00000000000000000000000000");
@@ -60,6 +61,9 @@ std::string body_for(const Route& route, const Tenant& tenant) {
   if (route.request == "NewScan") return R"({"scenarioId":"bank-tls-inventory","useFixture":true})";
   if (route.request == "HandshakeTarget") return R"({"target":"127.0.0.1:1"})";
   if (route.request == "NewWebhook") return R"({"url":"http://127.0.0.1:9/","events":["*"]})";
+  if (route.request == "NewSchedule")
+    return R"({"name":"Again","scan":{"scenarioId":"bank-tls-inventory","useFixture":true}})";
+  if (route.request == "SchedulePatch") return R"({"paused":true})";
   if (route.request == "AlertPatch") return R"({"status":"acknowledged"})";
   if (route.request == "ReplayRequest") return R"({"all":true})";
   if (route.request == "SharePatch") return R"({"label":"renamed"})";

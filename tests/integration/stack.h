@@ -23,6 +23,7 @@
 #include "service/portfolio.h"
 #include "service/retention.h"
 #include "service/scan_ended.h"
+#include "service/scheduler.h"
 #include "service/webhooks.h"
 #include "tests/support/http_client.h"
 #include "tests/support/temp_dir.h"
