@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::size_t kAnswerBytesMax = 16 * 1024 * 1024;
 constexpr long kTimeoutSeconds = 30;
-constexpr long kStandstillSeconds = 120;
+constexpr long kStandstillTimeoutSeconds = 120;
 
 struct CurlDeleter {
   void operator()(CURL* handle) const { curl_easy_cleanup(handle); }
@@ -67,7 +67,7 @@ Result<Answer> send(const ApiRequest& request, const Secret& key, Saving* saving
     curl_easy_setopt(curl, CURLOPT_TIMEOUT, kTimeoutSeconds);
   } else {
     curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
-    curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, kStandstillSeconds);
+    curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, kStandstillTimeoutSeconds);
   }
   curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers.get());
   curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, request.method.c_str());

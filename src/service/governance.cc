@@ -45,10 +45,10 @@ Governance::Governance(store::Database& db, const Clock& clock, Random& random, 
       sealer_(db, clock, log, keys.current() ? &signer_ : nullptr),
       packing_({.threads = 1, .waiting_max = kPackingWaitsMax}) {}
 
-Task<Result<AuditVerdict>> Governance::verify_audit(const TenantId& tenant) {
+Task<Result<AuditVerdict>> Governance::verify_audit(TenantId tenant) {
   // A chain that was tampered with cannot always be sealed on: that is found below.
   static_cast<void>(co_await sealer_.seal(tenant.str()));
-  const std::string id = tenant.str();
+  const std::string& id = tenant.str();
   const auto read_head = [id](store::Connection& connection) -> Result<store::AuditHeadRow> {
     return store::audit::head(connection, id);
   };
@@ -57,12 +57,16 @@ Task<Result<AuditVerdict>> Governance::verify_audit(const TenantId& tenant) {
   verdict.head = std::move(head);
   const auto walk = std::make_shared<AuditWalk>();
   for (bool more = true; more && !walk->fault();) {
-    // What is sealed while this walks is behind the head that was read.
+    // What is sealed while this walks is behind the head that was read, and is not looked at; what
+    // is behind the head that there is now was put there by somebody else.
     const auto work = [id, walk,
                        end = verdict.head.seq](store::Connection& connection) -> Result<bool> {
       CARNET_TRY(rows, store::audit::sealed_after(connection, id, walk->seq(), kWalkRowsAtOnce));
       for (const store::AuditRow& row : rows) {
-        if (end > 0 && row.seq > end) return false;
+        if (row.seq > end) {
+          CARNET_TRY(now, store::audit::head(connection, id));
+          if (now.seq > end) return false;
+        }
         if (!walk->take(row)) return false;
       }
       return rows.size() == kWalkRowsAtOnce;

@@ -49,7 +49,7 @@ class Governance {
 
   // Seals what waits, then walks the whole trail. A trail that is broken is an answer, not an
   // error.
-  [[nodiscard]] Task<Result<AuditVerdict>> verify_audit(const TenantId& tenant);
+  [[nodiscard]] Task<Result<AuditVerdict>> verify_audit(TenantId tenant);
   // The trail up to now. Audited; the row itself is in the next export.
   [[nodiscard]] Task<Result<std::unique_ptr<TextSource>>> export_audit(const Actor& actor,
                                                                        AuditFormat format);
@@ -60,7 +60,7 @@ class Governance {
   [[nodiscard]] Task<Result<void>> note_download(const Actor& actor, std::string_view subject,
                                                  std::string_view format);
 
-  [[nodiscard]] Task<Result<RemovalPlan>> plan(const TenantId& tenant);
+  [[nodiscard]] Task<Result<RemovalPlan>> plan(TenantId tenant);
   // kTenantClosing if one is under way; kValidationFailed unless `confirm` is the tenant's slug.
   [[nodiscard]] Task<Result<store::RemovalRow>> erase_data(const Actor& actor,
                                                            const std::string& confirm);
@@ -70,7 +70,7 @@ class Governance {
   // kConflict if the tenant is not closing, or its end has come. What was to be removed.
   [[nodiscard]] Task<Result<store::RemovalRow>> cancel_offboarding(const Actor& actor);
   // nullopt: nothing is to be removed.
-  [[nodiscard]] Task<Result<std::optional<store::RemovalRow>>> removal(const TenantId& tenant);
+  [[nodiscard]] Task<Result<std::optional<store::RemovalRow>>> removal(TenantId tenant);
 
   // Works on removals that are due, at most `steps_max` transactions; how many it made, 0 when
   // nothing is due. Called each second by the leader for "audit".

@@ -73,7 +73,7 @@ Result<const store::TenantTable*> next_table(store::Connection& connection,
 
 }  // namespace
 
-Task<Result<RemovalPlan>> Governance::plan(const TenantId& tenant) {
+Task<Result<RemovalPlan>> Governance::plan(TenantId tenant) {
   const auto work = [tenant](store::Connection& connection) -> Result<RemovalPlan> {
     CARNET_TRY(row, store::tenants::find(connection, tenant));
     if (!row) return no_such_tenant();
@@ -155,7 +155,7 @@ Task<Result<RemovalRow>> Governance::cancel_offboarding(const Actor& actor) {
   co_return co_await db_.write<RemovalRow>(work);
 }
 
-Task<Result<std::optional<RemovalRow>>> Governance::removal(const TenantId& tenant) {
+Task<Result<std::optional<RemovalRow>>> Governance::removal(TenantId tenant) {
   using Found = std::optional<RemovalRow>;
   const auto work = [tenant](store::Connection& connection) -> Result<Found> {
     return store::governance::find_removal(connection, tenant);
@@ -262,8 +262,10 @@ Task<Result<int>> Governance::tick(int steps_max) {
       if (steps >= steps_max) break;
       ++steps;
       const Result<bool> more = co_await step(removal);
-      if (more && *more) left.push_back(std::move(removal));
-      if (more) continue;
+      if (more) {
+        if (*more) left.push_back(std::move(removal));
+        continue;
+      }
       failures_.fetch_add(1);
       log_.error("tenant_removal_failed", {{"tenant", removal.tenant_id.str()},
                                            {"reason", more.error().public_detail},

@@ -150,6 +150,11 @@ TEST_F(GovernanceTest, TamperingIsFoundWhereItIs) {
        "detail, 5, hash, hash FROM audit WHERE tenant_id = '%T' AND seq = 4;"
        "UPDATE audit SET seq = seq - 99 WHERE tenant_id = '%T' AND seq > 100",
        5},
+      {"put behind the head",
+       "INSERT INTO audit (id, tenant_id, at, actor, action, subject, request_id, detail, seq, "
+       "prev_hash, hash) SELECT 'aud_behind', tenant_id, at, actor, action, subject, request_id, "
+       "detail, 7, hash, hash FROM audit WHERE tenant_id = '%T' AND seq = 6",
+       7},
       {"truncated", "DELETE FROM audit WHERE tenant_id = '%T' AND seq > 4", 5},
       {"truncated with its head",
        "DELETE FROM audit WHERE tenant_id = '%T' AND seq > 4;"
