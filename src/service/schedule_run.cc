@@ -56,7 +56,7 @@ Result<void> record_skip(store::Connection& connection, const Outbox& outbox,
   run.scan_id.reset();
   run.reason = reason;
   run.detail = detail;
-  CARNET_TRY_VOID(store::schedules::add_run(connection, run, kScheduleRunsKept));
+  CARNET_TRY_VOID(store::schedules::add_run(connection, run, kScheduleRunsMax));
   const std::string message =
       fmt::format("The run of schedule \"{}\" that was due at {} was skipped. {}",
                   one_line(row.name), to_rfc3339(run.due_at), detail);

@@ -238,7 +238,7 @@ Task<Result<Scheduler::Outcome>> Scheduler::record(
         continue;
       }
       CARNET_TRY_VOID(Scans::enqueue(connection, *start.scan, start.trail));
-      CARNET_TRY_VOID(store::schedules::add_run(connection, start.run, kScheduleRunsKept));
+      CARNET_TRY_VOID(store::schedules::add_run(connection, start.run, kScheduleRunsMax));
       ++out.started;
     }
     return out;

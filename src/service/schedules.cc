@@ -286,7 +286,7 @@ Task<Result<ManualRun>> Schedules::run_now(const Actor& actor, ScheduleId id) {
                           "The last run of this schedule is still in progress; cancel its scan or "
                           "wait until it is over.");
       CARNET_TRY_VOID(Scans::enqueue(connection, *scan, trail));
-      CARNET_TRY_VOID(store::schedules::add_run(connection, run, kScheduleRunsKept));
+      CARNET_TRY_VOID(store::schedules::add_run(connection, run, kScheduleRunsMax));
       CARNET_TRY_VOID(store::audit::insert(connection, asked));
       return true;
     };

@@ -32,7 +32,7 @@ inline constexpr int kJitterMinutesMax = 720;
 inline constexpr int kJitterMinutesDefault = 15;
 inline constexpr std::size_t kNotifyEmailsMax = 20;
 inline constexpr int kSchedulesPerTenantMax = 1000;
-inline constexpr int kScheduleRunsKept = 500;  // of each schedule
+inline constexpr int kScheduleRunsMax = 500;  // of each schedule
 
 // Who gets a mail when a run has ended. `on`: "always"; "change": when something differs from the
 // scan before, or the run failed or was skipped; "failure": when it failed or was skipped.
@@ -78,7 +78,7 @@ struct ManualRun {
 class Schedules {
  public:
   struct Options {
-    int per_tenant_max = kSchedulesPerTenantMax;
+    int per_tenant_max = kSchedulesPerTenantMax;  // limit: internal
     std::function<void()> on_change;  // Scheduler::wake
   };
   Schedules(store::Database& db, const Clock& clock, Random& random, Scans& scans, Options options);

@@ -1,161 +1,18 @@
 // The scheduler with a clock that stands still: what begins when, what is made up for, what is
-// skipped. Scans are ended by the test in place of a worker.
-#include "service/scheduler.h"
-
+// skipped.
 #include <gmock/gmock.h>
 
-#include <map>
 #include <set>
 
 #include <boost/json.hpp>
 
-#include "base/json.h"
-#include "service/schedule_plan.h"
-#include "service/tests/fixture.h"
-#include "store/webhooks.h"
+#include "service/tests/scheduler_fixture.h"
 
 namespace carnet::service {
 namespace {
 
-using namespace std::chrono_literals;
 using testing::ElementsAre;
 using testing::HasSubstr;
-
-struct Began {
-  std::string schedule, cause, reason;
-  Timestamp due{}, at{};
-  bool scanned = false;
-};
-
-std::size_t resident_bytes() {
-  std::FILE* const file = std::fopen("/proc/self/statm", "re");
-  unsigned long size = 0, resident = 0;
-  const int read = file == nullptr ? 0 : std::fscanf(file, "%lu %lu", &size, &resident);
-  if (file != nullptr) static_cast<void>(std::fclose(file));
-  return read == 2 ? resident * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE)) : 0;
-}
-
-class SchedulerTest : public ServiceTest {
- protected:
-  SchedulerTest() : outbox(random), schedules(*db, clock, random, scans, {}) {
-    outbox.set_mail(true);
-    scheduler = make_scheduler();
-  }
-  // The store's threads are gone before what their closures use.
-  ~SchedulerTest() override { db->stop(); }
-
-  std::unique_ptr<Scheduler> make_scheduler(Scheduler::Options options = {}) {
-    return std::make_unique<Scheduler>(*db, clock, random, log, scans, outbox, options);
-  }
-
-  static ScanRequest loopback_scan() {
-    ScanRequest request;
-    request.targets = {"127.0.0.1"};
-    request.kinds = {"tls"};
-    request.ports = {4433};
-    return request;
-  }
-  static NewSchedule hourly(const std::string& name = "Hourly", int jitter = 0) {
-    NewSchedule request;
-    request.name = name;
-    request.cadence_hours = 1;
-    request.jitter_minutes = jitter;
-    request.scan = loopback_scan();
-    return request;
-  }
-  store::ScheduleRow make(const Actor& actor, NewSchedule request) {
-    auto made = run_task(schedules.create(actor, std::move(request)));
-    EXPECT_TRUE(made.has_value()) << made.error().public_detail;
-    return *made;
-  }
-  store::ScheduleRow found(const Actor& actor, const store::ScheduleRow& row) {
-    return run_task(schedules.find(actor.tenant, row.id)).value();
-  }
-
-  Timestamp tick() { return run_task(scheduler->tick(clock.now())); }
-  void advance_to(Timestamp time) { clock.advance(time - clock.now()); }
-  // Goes from one time that the scheduler names to the next until `end`; scans are over soon.
-  void work_until(Timestamp end, int ticks_a_scan_takes = 1) {
-    for (int ticks = 1;; ++ticks) {
-      const Timestamp next = tick();
-      if (ticks % ticks_a_scan_takes == 0) end_scans();
-      if (next > end) break;
-      advance_to(next);
-    }
-    advance_to(end);
-  }
-  int end_scans(int limit = 1'000'000) {
-    const std::int64_t now = to_millis(clock.now());
-    return static_cast<int>(
-        in_db<std::int64_t>([now, limit](store::Connection& connection) {
-          return connection.run(
-              "UPDATE scans SET status = 'success', finished_at = $1 WHERE id IN "
-              "(SELECT id FROM scans WHERE status = 'queued' ORDER BY id LIMIT $2)",
-              {now, std::int64_t{limit}});
-        }).value());
-  }
-  std::vector<Began> runs() {
-    return in_db<std::vector<Began>>(
-               [](store::Connection& connection) -> Result<std::vector<Began>> {
-                 std::vector<Began> out;
-                 const auto read = [&out](const store::Row& row) {
-                   out.push_back({.schedule = std::string(row.text(0)),
-                                  .cause = std::string(row.text(1)),
-                                  .reason = std::string(row.text(2)),
-                                  .due = from_millis(row.integer(3)),
-                                  .at = from_millis(row.integer(4)),
-                                  .scanned = !row.is_null(5)});
-                 };
-                 CARNET_TRY_VOID(connection.run(
-                     "SELECT schedule_id, cause, reason, due_at, at, scan_id FROM schedule_runs "
-                     "ORDER BY at, schedule_id, number",
-                     {}, read));
-                 return out;
-               })
-        .value();
-  }
-  std::int64_t count(const char* sql) {
-    return in_db<std::int64_t>([sql](store::Connection& connection) -> Result<std::int64_t> {
-             std::int64_t out = 0;
-             const auto read = [&out](const store::Row& row) { out = row.integer(0); };
-             CARNET_TRY_VOID(connection.run(sql, {}, read));
-             return out;
-           })
-        .value();
-  }
-  // Hooks of the tenant get what is emitted; the bodies, oldest first.
-  void add_webhook(const Actor& actor) {
-    store::WebhookRow row;
-    row.id = WebhookId::generate(clock.now(), random);
-    row.tenant_id = actor.tenant;
-    row.url = "https://hooks.example.org/";
-    row.events = R"(["schedule.skipped"])";
-    row.format = "carnet";
-    row.created_at = row.updated_at = clock.now();
-    ASSERT_TRUE(in_db<bool>([row](store::Connection& connection) -> Result<bool> {
-      CARNET_TRY_VOID(store::webhooks::insert(connection, row));
-      return true;
-    }));
-  }
-  std::vector<std::string> deliveries(std::string event) {
-    using Texts = std::vector<std::string>;
-    return in_db<Texts>([event](store::Connection& connection) -> Result<Texts> {
-             Texts out;
-             const auto read = [&out](const store::Row& row) {
-               out.push_back(std::string(row.text(0)) + " " + std::string(row.text(1)));
-             };
-             CARNET_TRY_VOID(connection.run(
-                 "SELECT recipient, body FROM deliveries WHERE event = $1 ORDER BY id",
-                 {std::string_view(event)}, read));
-             return out;
-           })
-        .value();
-  }
-
-  Outbox outbox;
-  Schedules schedules;
-  std::unique_ptr<Scheduler> scheduler;
-};
 
 TEST_F(SchedulerTest, StartsAScanWhenItIsDueAndNotBefore) {
   const Actor actor = make_tenant("Acme");
@@ -401,7 +258,7 @@ TEST_F(SchedulerTest, KeepsTheNewestRuns) {
       run_task(schedules.runs(actor.tenant, made.id, {.before = {}, .limit = 100})).value();
   ASSERT_EQ(history.size(), 5U);  // 499 to 503
   work_until(clock.now() + 497h);
-  EXPECT_EQ(count("SELECT count(*) FROM schedule_runs"), kScheduleRunsKept);
+  EXPECT_EQ(count("SELECT count(*) FROM schedule_runs"), kScheduleRunsMax);
   EXPECT_EQ(count("SELECT min(number) FROM schedule_runs"), 501);
 }
 
@@ -482,135 +339,6 @@ TEST_F(SchedulerTest, TellsByMailHowARunEnded) {
   end.scan = submit_sample(actor);  // of no schedule
   EXPECT_TRUE(tell());
   EXPECT_EQ(deliveries("mail").size(), 2U);
-}
-
-// ---- A day of many
-
-// Schedules as tenants have them: some hours apart, some by a cron line in many zones, with and
-// without jitter, made at any time of the week before.
-class ManySchedules : public SchedulerTest {
- protected:
-  static constexpr int kTenants = 8;
-  const int many = test::on_postgresql() ? 400 : 10'000;
-
-  std::uint32_t next_number(std::uint32_t below) {
-    state_ = state_ * 1664525U + 1013904223U;
-    return (state_ >> 8U) % below;
-  }
-
-  store::ScheduleRow any_schedule(int i, const TenantId& tenant) {
-    static constexpr std::array<int, 5> kCadences = {12, 24, 24, 168, 168};
-    static constexpr std::array<std::string_view, 6> kZones = {"UTC",
-                                                               "Europe/Berlin",
-                                                               "America/New_York",
-                                                               "Asia/Kathmandu",
-                                                               "Pacific/Chatham",
-                                                               "America/St_Johns"};
-    store::ScheduleRow row;
-    row.created_at = row.updated_at = clock.now() - 1s * next_number(7 * 86400);
-    row.anchor_at = row.created_at;
-    row.id = ScheduleId::generate(row.created_at, random);
-    row.tenant_id = tenant;
-    row.name = "s" + std::to_string(i);
-    row.time_zone = "UTC";
-    row.jitter_minutes = kJitterMinutesDefault;
-    if (i % 200 == 0) {
-      row.cadence_hours = 1;
-    } else if (i % 2 == 0) {
-      row.cadence_hours = kCadences.at(next_number(kCadences.size()));
-    } else {
-      constexpr std::array<std::string_view, 5> kDays = {"* * *", "* * mon-fri", "* * sun",
-                                                         "1,15 * *", "*/2 * *"};
-      row.cron = fmt::format("{} {} {}", next_number(60), next_number(24),
-                             kDays.at(next_number(kDays.size())));
-      row.time_zone = kZones.at(next_number(kZones.size()));
-    }
-    row.scan = json::write(write_scan_request(loopback_scan()));
-    row.notify = "{}";
-    EXPECT_TRUE(plan_from(row, clock.now()).has_value());
-    return row;
-  }
-
-  std::vector<store::ScheduleRow> fill() {
-    std::vector<TenantId> tenants;
-    for (int i = 0; i < kTenants; ++i)
-      tenants.push_back(make_tenant("t" + std::to_string(i)).tenant);
-    std::vector<store::ScheduleRow> rows;
-    for (int i = 0; i < many; ++i) rows.push_back(any_schedule(i, tenants[i % kTenants]));
-    EXPECT_TRUE(in_db<bool>([&rows](store::Connection& connection) -> Result<bool> {
-      for (const store::ScheduleRow& row : rows)
-        CARNET_TRY_VOID(store::schedules::insert(connection, row));
-      return true;
-    }));
-    return rows;
-  }
-
- private:
-  std::uint32_t state_ = 7;
-};
-
-TEST_F(ManySchedules, ADayRunsEachExactlyWhenItIsDue) {
-  const Timestamp start = clock.now();
-  const Timestamp end = start + 24h;
-  const std::vector<store::ScheduleRow> rows = fill();
-  // What should be, from the slots alone.
-  std::map<std::string, std::vector<Timestamp>> wanted;
-  std::size_t total = 0;
-  for (const store::ScheduleRow& row : rows) {
-    const SlotRule rule = SlotRule::of(row).value();
-    EXPECT_LT(rule.offset(), 15min);
-    Timestamp slot = rule.after(start);
-    for (; slot + rule.offset() <= end; slot = rule.after(slot), ++total)
-      wanted[row.id.str()].push_back(slot + rule.offset());
-  }
-  ASSERT_GT(total, rows.size() / 2);
-
-  tick();
-  const std::size_t memory = resident_bytes();
-  work_until(end, 5);
-  EXPECT_LT(resident_bytes(), memory + (std::size_t{48} << 20U));
-
-  std::map<std::string, std::vector<Timestamp>> seen;
-  std::map<std::int64_t, int> by_minute;
-  for (const Began& run : runs()) {
-    EXPECT_TRUE(run.scanned) << run.schedule << ' ' << run.reason;
-    EXPECT_EQ(run.cause, "schedule");
-    EXPECT_EQ(run.at, run.due) << run.schedule;
-    seen[run.schedule].push_back(run.due);
-    ++by_minute[to_millis(run.at) / 60'000];
-  }
-  EXPECT_EQ(seen, wanted);
-  int most = 0;
-  for (const auto& [minute, number] : by_minute) most = std::max(most, number);
-  // Twice what an even spread would be, and some.
-  EXPECT_LE(most, 2 * static_cast<int>(total) / (24 * 60) + 15);
-  RecordProperty("runs", std::to_string(total));
-  RecordProperty("most_in_a_minute", most);
-}
-
-TEST_F(ManySchedules, SixHoursOfDowntimeEndWithoutAStampede) {
-  fill();
-  tick();
-  clock.advance(6h);
-  scheduler = make_scheduler();
-  const Timestamp back = clock.now();
-  const std::int64_t missed = count(
-      fmt::format("SELECT count(*) FROM schedules WHERE next_run_at <= {}", to_millis(back - 5min))
-          .c_str());
-  ASSERT_GT(missed, many / 20);
-  work_until(back + 1h + 1min, 5);
-  std::map<std::int64_t, int> by_minute;
-  std::map<std::string, int> made_up;
-  for (const Began& run : runs()) {
-    ++by_minute[(run.at - back) / 1min];
-    if (run.cause == "catch_up") ++made_up[run.schedule];
-  }
-  EXPECT_EQ(made_up.size(), static_cast<std::size_t>(missed));
-  for (const auto& [schedule, number] : made_up) EXPECT_EQ(number, 1) << schedule;
-  // Spread over the hour, beside what is due anyway (and what the last five minutes left).
-  const int spread = std::max(12, static_cast<int>(missed / 60) + 1);
-  for (const auto& [minute, number] : by_minute)
-    EXPECT_LE(number, spread + (minute == 0 ? many / 50 : many / 150) + 15) << minute;
 }
 
 }  // namespace
