@@ -18,7 +18,6 @@ using service::Partner;
 using service::PortfolioSort;
 
 constexpr double kTenths = 10;
-constexpr std::size_t kCodeCharsMax = 255;
 
 double one_decimal(double value) { return std::round(value * kTenths) / kTenths; }
 
@@ -109,7 +108,7 @@ Result<Secret> decode_code(std::string_view text) {
   service::FieldErrors errors;
   Members members(body, errors);
   members.required("code");
-  auto code = members.text("code", {.min = 1, .max = kCodeCharsMax});
+  auto code = members.text("code", {.min = 1});
   members.done();
   if (!errors.empty()) return errors.take();
   return Secret(std::move(code).value_or(""));
@@ -229,8 +228,7 @@ Result<PortfolioSort> sort_param(const Call& call) {
 Task<Answer> get_retention(Site& site, Call& call) {
   if (site.deps.retention == nullptr)
     co_return make_error(ErrorCode::kPersistenceOff, "This server keeps no scans.");
-  constexpr int kDaysMax = 3650;
-  CARNET_CO_TRY(days, query_integer(call.request, "retention_days", 1, kDaysMax, 0));
+  CARNET_CO_TRY(days, query_integer(call.request, "retention_days", 1, 3650, 0));
   CARNET_CO_TRY(list, list_request(site, call, std::to_string(days)));
   const std::optional<int> wanted = days > 0 ? std::optional(days) : std::nullopt;
   CARNET_CO_TRY(view, co_await site.deps.retention->view(call.actor.tenant, wanted, list.place,

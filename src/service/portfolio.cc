@@ -211,9 +211,8 @@ Task<Result<InvitationRow>> Portfolio::find_invitation(Secret code) {
     CARNET_CO_TRY(found, co_await db_.find<InvitationRow>(std::move(query)));
     row = std::move(found);
   }
-  constexpr std::size_t kSecretCharsMax = 64;
   const crypto::Digest256 mac =
-      crypto::token_mac(pepper_, parsed ? parsed->secret : text.substr(0, kSecretCharsMax));
+      crypto::token_mac(pepper_, parsed ? parsed->secret : text.substr(0, 64));
   const std::string_view expected = row ? std::string_view(row->secret_mac) : as_text(kDummy);
   const bool equal = crypto::equal_constant_time(as_text(mac), expected);
   if (!row || !equal) co_return no_such_invitation();

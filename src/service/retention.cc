@@ -91,30 +91,30 @@ Task<Result<bool>> Retention::erase_scans(TenantId tenant, int days, Age age, Ro
   std::string after;
   for (int writes = 0;;) {
     const auto read = [tenant, age, after](store::Connection& connection) -> Result<Scans> {
-      return store::retention::aged(connection, tenant, age, after, kRetentionExaminedAtOnce);
+      return store::retention::aged(connection, tenant, age, after, kRetentionPageMax);
     };
     CARNET_CO_TRY(scans, co_await db_.read<Scans>(read));
     std::vector<ScanId> batch;
     int rows = 0;
     for (std::size_t i = 0; i < scans.size(); ++i) {
       const AgedScan& scan = scans[i];
-      if (writes >= kRetentionWritesPerTenant) {
+      if (writes >= kRetentionWritesMax) {
         round.more = true;
         co_return true;
       }
       if (scan.kept.empty()) {
         int left = scan.asset_count;
-        while (left > kRetentionRowsAtOnce) {
+        while (left > kRetentionRowsMax) {
           CARNET_CO_TRY(gone, co_await slice_assets(tenant, age, scan.id));
           ++writes;
           if (gone == 0) break;  // they are gone already, or something keeps the scan by now
           left -= gone;
         }
         batch.push_back(scan.id);
-        rows += std::min(left, kRetentionRowsAtOnce) + kRowsOfScan;
+        rows += std::min(left, kRetentionRowsMax) + kRowsOfScan;
       }
-      const bool full = rows >= kRetentionRowsAtOnce ||
-                        batch.size() >= static_cast<std::size_t>(kRetentionScansAtOnce);
+      const bool full =
+          rows >= kRetentionRowsMax || batch.size() >= static_cast<std::size_t>(kRetentionScansMax);
       if (batch.empty() || (!full && i + 1 < scans.size())) continue;
       CARNET_CO_TRY(erased, co_await erase_batch(tenant, days, age, std::move(batch)));
       ++writes;
@@ -122,14 +122,14 @@ Task<Result<bool>> Retention::erase_scans(TenantId tenant, int days, Age age, Ro
       batch.clear();
       rows = 0;
     }
-    if (scans.size() < static_cast<std::size_t>(kRetentionExaminedAtOnce)) co_return true;
+    if (scans.size() < static_cast<std::size_t>(kRetentionPageMax)) co_return true;
     after = scans.back().id.str();
   }
 }
 
 Task<Result<int>> Retention::slice_assets(TenantId tenant, Age age, ScanId scan) {
   const auto work = [tenant, age, scan](store::Connection& connection) -> Result<int> {
-    return store::retention::erase_assets(connection, tenant, scan, age, kRetentionRowsAtOnce);
+    return store::retention::erase_assets(connection, tenant, scan, age, kRetentionRowsMax);
   };
   co_return co_await db_.write<int>(work);
 }
@@ -162,18 +162,18 @@ Task<Result<bool>> Retention::erase_views(TenantId tenant, int days, Age age, Ro
   const auto work = [this, tenant, days, age,
                      before_id](store::Connection& connection) -> Result<int> {
     CARNET_TRY(erased, store::retention::erase_views(connection, tenant, before_id, age.before,
-                                                     kRetentionRowsAtOnce));
+                                                     kRetentionRowsMax));
     if (erased > 0)
       CARNET_TRY_VOID(store::audit::insert(
           connection, trail_of(tenant, days, age.before, age.now, "retention.erased",
                                {{"accessLogEntries", erased}}, random_)));
     return erased;
   };
-  for (int writes = 0; writes < kRetentionWritesPerTenant; ++writes) {
+  for (int writes = 0; writes < kRetentionWritesMax; ++writes) {
     CARNET_CO_TRY(erased, co_await db_.write<int>(work));
     round.views += erased;
     views_.fetch_add(static_cast<std::uint64_t>(erased), std::memory_order_relaxed);
-    if (erased < kRetentionRowsAtOnce) co_return true;
+    if (erased < kRetentionRowsMax) co_return true;
   }
   round.more = true;
   co_return true;

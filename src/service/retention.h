@@ -1,7 +1,7 @@
 #pragma once
 // Deletes what is older than its tenant keeps it: scans that ended before that, unless something
 // keeps them (store/retention.h says what), and entries of the access logs of links. One instance
-// does it, a little at a time: no transaction touches more than kRetentionRowsAtOnce rows but for
+// does it, a little at a time: no transaction touches more than kRetentionRowsMax rows but for
 // the parts of one scan that are few, so others write in between. Two instances that both take
 // themselves for the one do no harm: each deletion decides by itself. Thread-safe; tick() is called
 // by one caller at a time.
@@ -24,10 +24,10 @@
 namespace carnet::service {
 
 inline constexpr std::chrono::minutes kRetentionEvery{10};
-inline constexpr int kRetentionRowsAtOnce = 5000;  // of a transaction
-inline constexpr int kRetentionScansAtOnce = 100;  // likewise
-inline constexpr int kRetentionWritesPerTenant = 20;  // transactions of one round
-inline constexpr int kRetentionExaminedAtOnce = 500;  // scans looked at by one statement
+inline constexpr int kRetentionRowsMax = 5000;        // of a transaction
+inline constexpr int kRetentionScansMax = 100;        // likewise
+inline constexpr int kRetentionWritesMax = 20;        // transactions of one round
+inline constexpr int kRetentionPageMax = 500;         // scans looked at by one statement
 inline constexpr int kRetentionExaminedMax = 10'000;  // scans that a view counts
 
 // Whose word it is how long scans are kept.

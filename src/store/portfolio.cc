@@ -108,11 +108,10 @@ Result<std::vector<InvitationRow>> invitations(Connection& db, const TenantId& p
 
 Result<void> insert_link(Connection& db, const PartnerLinkRow& row) {
   db.as_tenant(row.child_id.str());
-  return execute(db,
-                 "INSERT INTO partner_links (" CARNET_LINK_COLUMNS
-                 ") VALUES ($1, $2, $3, $4, $5, $6, $7)",
-                 {row.id.str(), row.tenant_id.str(), row.child_id.str(), row.label, row.scope,
-                  time(row.invited_at), time(row.accepted_at)});
+  return execute(
+      db, "INSERT INTO partner_links (" CARNET_LINK_COLUMNS ") VALUES ($1, $2, $3, $4, $5, $6, $7)",
+      {row.id.str(), row.tenant_id.str(), row.child_id.str(), row.label, row.scope,
+       time(row.invited_at), time(row.accepted_at)});
 }
 
 Result<std::optional<PartnerLinkRow>> find_link(Connection& db, const TenantId& tenant,

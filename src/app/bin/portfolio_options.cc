@@ -1,11 +1,11 @@
 #include "app/bin/portfolio_options.h"
 
 #include "app/bin/share_options.h"
+#include "service/portfolio.h"
 
 namespace carnet::app {
 
 void PortfolioOptions::add_to(CLI::App& portfolio) {
-  constexpr int kDaysMax = 30;
   portfolio.require_subcommand(1);
   const auto add_limit = [this](CLI::App& command) {
     command.add_option("--limit", limit, "1 to 100")
@@ -27,7 +27,7 @@ void PortfolioOptions::add_to(CLI::App& portfolio) {
       ->check(CLI::IsMember({"summary", "scans"}));
   invite->add_option("--expires-days", wish.expires_days, "how long the code is good: 1 to 30")
       ->capture_default_str()
-      ->check(CLI::Range(1, kDaysMax));
+      ->check(CLI::Range(1, service::kPartnerInvitationDaysMax));
   add_tenant_connection(*invite, connection);
   CLI::App* const accept =
       portfolio.add_subcommand("accept", "what a code would grant; with --yes, grant it");

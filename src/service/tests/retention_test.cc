@@ -67,8 +67,7 @@ class RetentionTest : public ServiceTest {
   std::vector<std::string> scans_of(const Actor& of) {
     std::vector<std::string> out;
     const auto rows = run_task(scans.list(of.tenant, {.before = "", .limit = 1000})).value();
-    for (const auto& row : rows)
-      out.push_back(row.id.str());
+    for (const auto& row : rows) out.push_back(row.id.str());
     return out;
   }
   std::int64_t number(std::string_view sql) {
@@ -289,7 +288,7 @@ TEST_F(RetentionTest, ALongHistoryIsWorkedOffInParts) {
   int rounds = 0;
   for (bool more = true; more && rounds < 50; ++rounds) {
     const Retention::Round round = tick();
-    EXPECT_LE(round.scans, kRetentionWritesPerTenant * kRetentionScansAtOnce);
+    EXPECT_LE(round.scans, kRetentionWritesMax * kRetentionScansMax);
     erased += round.scans;
     more = round.more;
   }
@@ -300,7 +299,7 @@ TEST_F(RetentionTest, ALongHistoryIsWorkedOffInParts) {
 
 TEST_F(RetentionTest, AScanWithVeryManyAssetsGoesInSlices) {
   set_days(actor, 1);
-  make_scan(actor, {.assets = 2 * kRetentionRowsAtOnce + 7});
+  make_scan(actor, {.assets = 2 * kRetentionRowsMax + 7});
   clock.advance(days(2));
   make_scan(actor, {});
   EXPECT_EQ(tick().scans, 1);

