@@ -36,6 +36,12 @@ class SourceStream final : public BodyStream {
   bool broken_ = false;
 };
 
+// What HEAD has instead of a source: the same headers, and nothing to be written down.
+class NothingToSend final : public BodyStream {
+ public:
+  Task<std::optional<std::string>> next() override { co_return std::nullopt; }
+};
+
 Response attachment(std::string_view type, std::string_view name) {
   Response response;
   response.content_type = type;
@@ -155,7 +161,10 @@ Task<Answer> export_audit(Site& site, Call& call) {
   if (negotiate(call.request.header("Accept"), csv ? "text/csv" : type).empty())
     co_return make_error(ErrorCode::kNotAcceptable, fmt::format("This format is {}.", type));
   Response head = attachment(type, csv ? "audit.csv" : "audit.ndjson");
-  if (call.request.method == Method::kHead) co_return head;
+  if (call.request.method == Method::kHead) {
+    head.stream = std::make_unique<NothingToSend>();
+    co_return head;
+  }
   CARNET_CO_TRY(source,
                 co_await site.deps.governance->export_audit(
                     call.actor, csv ? service::AuditFormat::kCsv : service::AuditFormat::kNdjson));
@@ -166,7 +175,10 @@ Task<Answer> export_tenant(Site& site, Call& call) {
   if (site.deps.governance == nullptr) co_return no_governance();
   const std::string day = to_rfc3339(site.deps.clock.now()).substr(0, 10);
   Response head = attachment("application/zip", fmt::format("carnet-export-{}.zip", day));
-  if (call.request.method == Method::kHead) co_return head;
+  if (call.request.method == Method::kHead) {
+    head.stream = std::make_unique<NothingToSend>();
+    co_return head;
+  }
   CARNET_CO_TRY(source, co_await site.deps.governance->export_tenant(call.actor));
   co_return streamed(site, call, std::move(head), std::move(source));
 }

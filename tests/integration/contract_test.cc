@@ -330,7 +330,8 @@ TEST_F(ContractTest, HeadIsGetWithoutTheBody) {
     const auto head = client.ask("HEAD", path, headers);
     ASSERT_TRUE(get && head) << path;
     EXPECT_EQ(get->status, head->status) << path;
-    EXPECT_EQ(head->header("Content-Length"), std::to_string(get->body.size())) << path;
+    if (get->header("Transfer-Encoding").empty())  // made while it is sent
+      EXPECT_EQ(head->header("Content-Length"), std::to_string(get->body.size())) << path;
     for (const auto& [name, value] : get->headers)
       if (name != "RateLimit" && name != "Date")
         EXPECT_EQ(head->header(name), value) << path << " " << name;

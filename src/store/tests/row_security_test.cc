@@ -526,14 +526,15 @@ TEST_F(RowSecurity, EveryTableOfATenantHasItEnabledAndForced) {
       "pg_constraint JOIN of_tenant ON confrelid = of_tenant.oid) "
       "SELECT relname, relrowsecurity, relforcerowsecurity, (SELECT count(*) FROM pg_policy WHERE "
       "polrelid = pg_class.oid AND polcmd = '*' AND polpermissive AND polroles = '{0}'), (SELECT "
-      "count(*) FROM pg_policy WHERE polrelid = pg_class.oid) FROM pg_class JOIN of_tenant USING "
-      "(oid)");
+      "count(*) FROM pg_policy WHERE polrelid = pg_class.oid AND polpermissive) FROM pg_class JOIN "
+      "of_tenant USING (oid)");
   std::set<std::string> of_tenants;
   for (const auto& row : rows) {
     of_tenants.insert(row[0]);
     EXPECT_EQ(row[1], "t") << row[0] << ": ENABLE ROW LEVEL SECURITY is missing";
     EXPECT_EQ(row[2], "t") << row[0] << ": FORCE ROW LEVEL SECURITY is missing";
-    EXPECT_EQ(row[3] + " of " + row[4], "1 of 1") << row[0] << ": it has one policy, for all";
+    EXPECT_EQ(row[3] + " of " + row[4], "1 of 1")
+        << row[0] << ": it has one policy that permits, for all";
   }
   for (const std::string& table : tables())
     EXPECT_TRUE(of_tenants.contains(table))
