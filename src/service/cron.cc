@@ -19,7 +19,8 @@ constexpr date::days kAhead{8 * 366};
 constexpr int kHoursOfDay = 24;
 constexpr int kMinutesOfHour = 60;
 constexpr int kSunday = 7;
-constexpr std::size_t kShownMax = 24;  // limit: internal; characters of the caller's text in a detail
+constexpr std::size_t kShownMax =
+    24;  // limit: internal; characters of the caller's text in a detail
 
 constexpr std::array<std::string_view, 12> kMonths = {"jan", "feb", "mar", "apr", "may", "jun",
                                                       "jul", "aug", "sep", "oct", "nov", "dec"};

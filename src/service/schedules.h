@@ -79,7 +79,7 @@ class Schedules {
  public:
   struct Options {
     int per_tenant_max = kSchedulesPerTenantMax;  // limit: internal
-    std::function<void()> on_change;  // Scheduler::wake
+    std::function<void()> on_change;              // Scheduler::wake
   };
   Schedules(store::Database& db, const Clock& clock, Random& random, Scans& scans, Options options);
 

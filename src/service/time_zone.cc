@@ -12,8 +12,8 @@ constexpr std::size_t kZoneNameMax = 64;
 
 // The system's folder has other files besides (localtime, posixrules, right/…, zone.tab).
 bool is_zone_name(std::string_view name) {
-  return !name.empty() && name.size() <= kZoneNameMax && name.front() >= 'A' && name.front() <= 'Z' &&
-         name.find('.') == std::string_view::npos;
+  return !name.empty() && name.size() <= kZoneNameMax && name.front() >= 'A' &&
+         name.front() <= 'Z' && name.find('.') == std::string_view::npos;
 }
 
 tl::unexpected<Error> no_such_zone(std::string_view field) {

@@ -65,9 +65,11 @@ class ManySchedules : public SchedulerTest {
 
   std::vector<store::ScheduleRow> fill() {
     std::vector<TenantId> tenants;
+    tenants.reserve(kTenants);
     for (int i = 0; i < kTenants; ++i)
       tenants.push_back(make_tenant("t" + std::to_string(i)).tenant);
     std::vector<store::ScheduleRow> rows;
+    rows.reserve(static_cast<std::size_t>(many));
     for (int i = 0; i < many; ++i) rows.push_back(any_schedule(i, tenants[i % kTenants]));
     EXPECT_TRUE(in_db<bool>([&rows](store::Connection& connection) -> Result<bool> {
       for (const store::ScheduleRow& row : rows)

@@ -27,8 +27,6 @@ class SchedulerTest : public ServiceTest {
     outbox.set_mail(true);
     scheduler = make_scheduler();
   }
-  // The store's threads are gone before what their closures use.
-  ~SchedulerTest() override { db->stop(); }
 
   std::unique_ptr<Scheduler> make_scheduler(Scheduler::Options options = {}) {
     return std::make_unique<Scheduler>(*db, clock, random, log, scans, outbox, options);

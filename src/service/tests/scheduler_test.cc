@@ -198,6 +198,7 @@ TEST_F(SchedulerTest, AClockThatIsPutBackRunsNothingTwice) {
   work_until(start + 5h);
   const std::vector<Began> all = runs();
   std::vector<Timestamp> due;
+  due.reserve(all.size());
   for (const Began& run : all) due.push_back(run.due);
   EXPECT_THAT(due, ElementsAre(start + 1h, start + 2h, start + 3h, start + 4h, start + 5h));
 }

@@ -21,7 +21,6 @@ class SchedulesTest : public ServiceTest {
       : actor(make_tenant("Acme")),
         schedules(*db, clock, random, scans,
                   {.per_tenant_max = 3, .on_change = [this] { ++changes; }}) {}
-  ~SchedulesTest() override { db->stop(); }
 
   static NewSchedule a_schedule() {
     NewSchedule request;
