@@ -300,7 +300,8 @@ class CurlSender final : public Sender {
     curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
     curl_easy_setopt(easy, CURLOPT_PROXY, "");
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(options_.connect.count()));
+    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
+                     static_cast<long>(options_.connect_timeout.count()));
     curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, kConnectionIdleSeconds);
     curl_easy_setopt(easy, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
     if (!options_.ca_file.empty()) curl_easy_setopt(easy, CURLOPT_CAINFO, options_.ca_file.c_str());
@@ -320,7 +321,7 @@ class CurlSender final : public Sender {
     curl_easy_setopt(easy, CURLOPT_POSTFIELDS, sending.body.data());
     curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE,
                      static_cast<curl_off_t>(sending.body.size()));
-    curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, static_cast<long>(options_.total.count()));
+    curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, static_cast<long>(options_.call_timeout.count()));
   }
 
   void set_mail(Flight& flight) const {
@@ -342,7 +343,7 @@ class CurlSender final : public Sender {
     curl_easy_setopt(easy, CURLOPT_READFUNCTION, &on_message);
     curl_easy_setopt(easy, CURLOPT_READDATA, &flight);
     curl_easy_setopt(easy, CURLOPT_INFILESIZE_LARGE, static_cast<curl_off_t>(sending.body.size()));
-    curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, static_cast<long>(options_.mail.count()));
+    curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, static_cast<long>(options_.mail_timeout.count()));
   }
 
   static constexpr std::size_t kSpareMax = 256;  // limit: internal

@@ -58,11 +58,11 @@ class Sender {
 };
 
 struct SenderOptions {
-  std::chrono::milliseconds connect{5'000};
-  std::chrono::milliseconds total{10'000};   // of an HTTP call, from first to last byte
-  std::chrono::milliseconds mail{60'000};    // of a message by SMTP
-  std::size_t answer_bytes_max = 16 * 1024;  // more of a body is not read
-  std::string ca_file;                       // PEM; beside the system's folder of certificates
+  std::chrono::milliseconds connect_timeout{5000};
+  std::chrono::milliseconds call_timeout{10000};  // of an HTTP call, from first to last byte
+  std::chrono::milliseconds mail_timeout{60000};  // of a message by SMTP
+  std::size_t answer_bytes_max = 16 * 1024;       // more of a body is not read
+  std::string ca_file;                            // PEM; beside the system's folder of certificates
   std::string user_agent = "carnet";
 };
 // The policy and `own` (may be null) outlive it.

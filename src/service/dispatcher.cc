@@ -116,10 +116,10 @@ struct Dispatcher::State {
   store::webhooks::Counts webhooks;
 
   [[nodiscard]] int struggling_max() const {
-    return std::max(1, options.in_flight / kStrugglingShare);
+    return std::max(1, options.in_flight_max / kStrugglingShare);
   }
   [[nodiscard]] int cap_of(const LaneState& lane) const {
-    return lane.struggles() ? 1 : std::min(lane.window, options.per_lane);
+    return lane.struggles() ? 1 : std::min(lane.window, options.per_lane_max);
   }
   [[nodiscard]] int room_of(const LaneState& lane, SteadyTime now) const;
   [[nodiscard]] RoundRequest next_request(bool claiming);
@@ -142,7 +142,7 @@ int Dispatcher::State::room_of(const LaneState& lane, SteadyTime now) const {
   if (lane.rest_until > now) return 0;
   if (lane.struggles())
     return struggling_in_flight < struggling_max() ? std::max(0, 1 - lane.claimed()) : 0;
-  const int most = std::min(options.claimed_per_lane, lane.window * kClaimedPerWindow);
+  const int most = std::min(options.claimed_per_lane_max, lane.window * kClaimedPerWindow);
   return std::max(0, most - lane.claimed());
 }
 
@@ -170,7 +170,7 @@ RoundRequest Dispatcher::State::next_request(bool claiming) {
     claimed += lane.claimed();
     request.rooms.emplace(lane_name, room_of(lane, steady));
   }
-  request.room = claiming ? 2 * options.in_flight - claimed : 0;
+  request.room = claiming ? 2 * options.in_flight_max - claimed : 0;
   return request;
 }
 
@@ -250,7 +250,7 @@ void Dispatcher::State::fill(const Executor& executor) {
 
 bool Dispatcher::State::start_one(const std::string& lane_name, LaneState& lane,
                                   const Executor& executor) {
-  if (lane.waiting.empty() || in_flight >= options.in_flight || lane.in_flight >= cap_of(lane))
+  if (lane.waiting.empty() || in_flight >= options.in_flight_max || lane.in_flight >= cap_of(lane))
     return false;
   Waiting next = std::move(lane.waiting.front());
   lane.waiting.pop_front();
@@ -352,7 +352,7 @@ Ended Dispatcher::State::end_of(const Waiting& tried, const net::Sent& sent) {
 void Dispatcher::State::judge_lane(LaneState& lane, bool good) {
   if (good) {
     lane.failed_in_row = 0;
-    lane.window = std::min(options.per_lane, lane.window + 1);
+    lane.window = std::min(options.per_lane_max, lane.window + 1);
     lane.rest_until = {};
     return;
   }
@@ -450,7 +450,7 @@ Task<void> Dispatcher::purge() {
 void Dispatcher::report(MetricText& out) const {
   const State& state = *state_;
   constexpr double kMilliseconds = 1000;
-  out.pool("deliveries", state.shown_in_flight.load(), state.options.in_flight);
+  out.pool("deliveries", state.shown_in_flight.load(), state.options.in_flight_max);
   const std::lock_guard lock(state.mutex);
   const auto attempts = [&out](std::string_view channel, const auto& outcomes) {
     for (const auto& [outcome, count] : outcomes)

@@ -40,9 +40,9 @@ inline constexpr std::chrono::hours kDeadKept{30 * 24};
 class Dispatcher {
  public:
   struct Options {
-    int in_flight = 256;        // calls at once, of all lanes
-    int per_lane = 16;          // of one
-    int claimed_per_lane = 64;  // those and what waits behind them in memory
+    int in_flight_max = 256;        // calls at once, of all lanes
+    int per_lane_max = 16;          // of one
+    int claimed_per_lane_max = 64;  // those and what waits behind them in memory
     std::chrono::milliseconds lease{60'000};
     std::chrono::milliseconds attempt{15'000};  // a webhook's, resolving included
     std::chrono::milliseconds mail_attempt{65'000};

@@ -12,11 +12,12 @@
 namespace carnet::service {
 namespace {
 
-constexpr std::size_t kLineBytesMax = 998;      // RFC 5322 section 2.1.1
-constexpr std::size_t kEncodedLine = 76;        // RFC 2045 section 6.8
-constexpr std::size_t kSubjectBytesMax = 400;   // limit: internal
-constexpr std::size_t kWordBytesMax = 45;       // base64 of it and its frame fit into 75 (RFC 2047)
-constexpr std::uint16_t kSubmissionPort = 587;  // RFC 6409
+constexpr std::size_t kLineBytesMax = 998;     // RFC 5322 section 2.1.1
+constexpr std::size_t kEncodedLine = 76;       // RFC 2045 section 6.8
+constexpr std::size_t kSubjectBytesMax = 400;  // limit: internal
+// Base64 of it and its frame fit into 75 (RFC 2047).
+constexpr std::size_t kWordBytesMax = 45;        // limit: internal
+constexpr std::uint16_t kSubmissionPort = 587;   // RFC 6409
 constexpr std::uint16_t kSubmissionsPort = 465;  // RFC 8314
 
 bool is_plain(std::string_view text) {

@@ -85,9 +85,11 @@ Result<void> Outbox::mail(store::Connection& connection, const Mail& mail, Times
 }
 
 bool is_mail_address(std::string_view text) {
-  constexpr std::size_t kBytesMax = 254;  // RFC 5321 section 4.5.3.1.3, without the brackets
+  constexpr std::size_t kMailAddressBytesMax =
+      254;  // RFC 5321 section 4.5.3.1.3, without the brackets
   const std::size_t at = text.rfind('@');
-  if (at == std::string_view::npos || at == 0 || at + 1 == text.size() || text.size() > kBytesMax)
+  if (at == std::string_view::npos || at == 0 || at + 1 == text.size() ||
+      text.size() > kMailAddressBytesMax)
     return false;
   const auto plain = [](char letter) {
     return letter > ' ' && letter < '\x7f' &&

@@ -17,7 +17,7 @@ constexpr std::array kEvents = {kScanCompleted, kScanFailed,      kAlertRaised,
                                 kAlertResolved, kScheduleSkipped, kTestEvent};
 // Slack takes 3,000 characters in a section's text and 50 blocks; Teams 28 KB a message. The
 // numbers below stay within both.
-constexpr std::size_t kAlertsShown = 10;
+constexpr std::size_t kAlertsShownMax = 10;
 constexpr std::size_t kLineBytesMax = 500;
 
 std::string title_of(std::string_view event) {
@@ -53,8 +53,8 @@ std::string score_text(double score) {
 std::vector<std::string> alert_lines(const Event& event) {
   std::vector<std::string> out;
   for (const bj::value& alert : event.alerts) {
-    if (out.size() == kAlertsShown) {
-      out.push_back(fmt::format("… and {} more", event.alerts.size() - kAlertsShown));
+    if (out.size() == kAlertsShownMax) {
+      out.push_back(fmt::format("… and {} more", event.alerts.size() - kAlertsShownMax));
       break;
     }
     const bj::object* const object = alert.if_object();

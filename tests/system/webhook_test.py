@@ -372,6 +372,8 @@ class MailServer:
                 if self.password:
                     say("250 AUTH PLAIN")
             elif verb == "AUTH":
+                if line.count(" ") == 1:
+                    say("334 ")
                 token = line.split(" ")[2] if line.count(" ") > 1 else stream.readline().decode()
                 right = base64.b64decode(token).split(b"\0")[2].decode() == self.password
                 say("235 welcome" if right else "535 wrong")
