@@ -192,6 +192,7 @@ Result<bool> drift_is_outdated(store::Connection& connection, const TenantId& te
   std::map<store::watch::Place, std::string_view> expected;  // the scan that was compared with
   for (const store::DriftRow& row : record.rows) expected[{row.host, row.port}] = row.against;
   std::vector<store::watch::Place> places;
+  places.reserve(expected.size());
   for (const auto& [place, against] : expected) places.push_back(place);
   CARNET_TRY(known, store::watch::endpoints(connection, tenant, places));
   for (const auto& [place, against] : expected) {

@@ -142,6 +142,7 @@ class AlertsTest : public ServiceTest {
   }
   static std::vector<std::string> kinds(const std::vector<store::AlertRow>& rows) {
     std::vector<std::string> out;
+    out.reserve(rows.size());
     for (const store::AlertRow& row : rows) out.push_back(row.kind);
     return out;
   }
@@ -440,7 +441,6 @@ TEST_F(AlertsTest, WhatIsSwitchedOffIsResolvedAndNotRaised) {
 TEST_F(AlertsTest, AScanThatIsErasedTakesItsEndpointsAlertsWithIt) {
   endpoints[0] = with_hybrid(endpoints[0]);
   finish();
-  const std::string first = last_scan;
   endpoints[0] = without_hybrid(endpoints[0]);
   finish();
   ASSERT_THAT(list({.status = "open"}), SizeIs(1));
@@ -471,6 +471,7 @@ TEST_F(AlertsTest, ASampleRaisesNothing) {
 TEST_F(AlertsTest, TwoThatRaiseAtOnceRaiseOnce) {
   std::atomic<int> fresh{0};
   std::vector<std::thread> threads;
+  threads.reserve(8);
   for (int i = 0; i < 8; ++i)
     threads.emplace_back([&] {
       SystemRandom own;
