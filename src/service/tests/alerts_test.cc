@@ -468,6 +468,33 @@ TEST_F(AlertsTest, ASampleRaisesNothing) {
   EXPECT_THAT(changes->raised, IsEmpty());
 }
 
+// By the worker itself: the reaper gives a scan up, and the next of the same targets succeeds.
+TEST_F(AlertsTest, AScanThatNoWorkerBroughtToAnEndHasFailed) {
+  const ScanId lost = submit_loopback(actor, {1});
+  const auto claim = [&](store::Connection& connection) -> Result<bool> {
+    CARNET_TRY(rows, store::scans::claim(connection, "gone", clock.now(), clock.now(), 1));
+    return rows.size() == 1;
+  };
+  ASSERT_TRUE(run_task(db->write<bool>(claim)).value_or(false));
+  FakeDialer dialer(FakeDialer::Mode::kRefuse);
+  ScanWorker::Options options;
+  options.attempts_max = 1;
+  options.signals = &signals;
+  options.ended = &ended;
+  const WorkerHost running(*db, clock, random, log, dialer, options);
+  EXPECT_EQ(wait_until_over(actor, lost).status, "error");
+  const auto failed = of_kind("scan_failed");
+  ASSERT_THAT(failed, SizeIs(1));
+  EXPECT_EQ(failed[0].scan_id, lost.str());
+  EXPECT_THAT(failed[0].message, HasSubstr("never came to an end"));
+
+  clock.advance(hours(1));
+  const ScanId fine = submit_loopback(actor, {1});
+  EXPECT_EQ(wait_until_over(actor, fine).status, "success");
+  EXPECT_EQ(of_kind("scan_failed")[0].status, "resolved");
+  EXPECT_EQ(of_kind("scan_failed")[0].resolved_scan, fine.str());
+}
+
 TEST_F(AlertsTest, TwoThatRaiseAtOnceRaiseOnce) {
   std::atomic<int> fresh{0};
   std::vector<std::thread> threads;
