@@ -21,7 +21,6 @@ using std::chrono::hours;
 class GovernanceTest : public ServiceTest {
  protected:
   GovernanceTest() : keys(make_keys()), governance(make()) {}
-  ~GovernanceTest() override { governance->stop(); }
 
   SigningKeysNow make_keys() {
     const KeySeal seal{.kind = KeySeal::Kind::kPassphrase, .secret = Secret("a long passphrase")};
