@@ -77,7 +77,7 @@ std::size_t on_header(char* /*data*/, std::size_t size, std::size_t count, void*
 std::size_t on_message(char* into, std::size_t size, std::size_t count, void* with) {
   auto& flight = *static_cast<Flight*>(with);
   const std::size_t now = std::min(size * count, flight.sending.body.size() - flight.sent);
-  std::memcpy(into, flight.sending.body.data() + flight.sent, now);
+  std::copy_n(flight.sending.body.data() + flight.sent, now, into);
   flight.sent += now;
   return now;
 }
