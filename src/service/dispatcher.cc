@@ -110,7 +110,8 @@ struct Dispatcher::State {
 
   std::atomic<int> shown_in_flight{0};
   mutable std::mutex mutex;  // of what follows
-  std::map<std::string, std::uint64_t, std::less<>> webhook_outcomes, mail_outcomes;
+  std::map<std::string, std::uint64_t, std::less<>> webhook_outcomes{{"2xx", 0}};
+  std::map<std::string, std::uint64_t, std::less<>> mail_outcomes{{"2xx", 0}};
   std::uint64_t delivered = 0, dead = 0, paused = 0;
   store::deliveries::QueueState queue;
   store::webhooks::Counts webhooks;
