@@ -41,7 +41,7 @@ enum class ErrorCode {
   kRequestTimeout,
   kConflict,  // generic conflict of state
   kScanNotFinished,
-  kShareLimit,  // as many links as a scan or a tenant may have
+  kShareLimit,     // as many links as a scan or a tenant may have
   kTenantClosing,  // it is being closed or erased
   kIdempotencyInProgress,
   kPreconditionFailed,

@@ -12,6 +12,7 @@ from harness import run
 CARNET = ""  # set by the test's main
 SECRET = "correct horse battery staple"
 # What escapes badly: the separators of the rows' text, what looks like NULL, what looks like bytes, every byte.
+AUDIT = "id, tenant_id, at, actor, action, subject, request_id, detail"
 NASTY = ["", "\t", "\n", "\\", "\\N", "\\x41", "\\\\.", "a\tb\nc\rd\\e\bf\vg\fh", "é漢🔐\u2028", "'\";--", "\x01\x1f\x7f"]
 
 
@@ -55,7 +56,7 @@ class Folder(unittest.TestCase):
         with sqlite3.connect(self.data + "/carnet.db") as connection:
             (tenant,) = connection.execute("SELECT id FROM tenants").fetchone()
             for i, text in enumerate(NASTY):
-                connection.execute("INSERT INTO audit VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                connection.execute(f"INSERT INTO audit ({AUDIT}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                                    (f"aud_{i:026}", tenant, -i, text, text, "", "req", json.dumps(text)))
             connection.execute("INSERT INTO idempotency VALUES (?, 'op', 'k', 'f', 'done', 'o', 200, ?, 9223372036854775807)",
                                (tenant, bytes(range(256)) * 3))
@@ -69,6 +70,6 @@ class Folder(unittest.TestCase):
 
     def make_large(self, rows):
         with sqlite3.connect(self.data + "/carnet.db") as connection:
-            connection.executemany("INSERT INTO audit VALUES (?, '', ?, 'system', 'test', ?, '', ?)",
+            connection.executemany(f"INSERT INTO audit ({AUDIT}) VALUES (?, '', ?, 'system', 'test', ?, '', ?)",
                                    ((f"aud_z{i:025}", i, hashlib.sha256(str(i).encode()).hexdigest(), "{}" * 50) for i in range(rows)))
         connection.close()

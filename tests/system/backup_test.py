@@ -23,7 +23,7 @@ import unittest
 import tlog
 import backup_folder
 import pg_cluster
-from backup_folder import NASTY, SECRET, Folder, count, rows_of
+from backup_folder import AUDIT, NASTY, SECRET, Folder, count, rows_of
 from harness import Service, call, init, wait_until
 
 CARNET = ""
@@ -187,7 +187,7 @@ class Postgresql(WhileTheServiceRuns):
         self.make_large(60000)
         self.good("backup", self.backup, "--data", self.data)
         with sqlite3.connect(self.data + "/carnet.db") as connection:
-            connection.execute("INSERT INTO audit VALUES ('zzz', '', 0, 'a', 'b', 'c', 'd', ?)", ("nul \0 inside",))
+            connection.execute(f"INSERT INTO audit ({AUDIT}) VALUES ('zzz', '', 0, 'a', 'b', 'c', 'd', ?)", ("nul \0 inside",))
         connection.close()
         self.good("backup", self.folder + "/nul", "--data", self.data)
         database = self.database()
