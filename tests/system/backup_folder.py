@@ -11,8 +11,8 @@ from harness import run
 
 CARNET = ""  # set by the test's main
 SECRET = "correct horse battery staple"
-# What escapes badly: the separators of the rows' text, what looks like NULL, what looks like bytes, every byte.
 AUDIT = "id, tenant_id, at, actor, action, subject, request_id, detail"
+# What escapes badly: the separators of the rows' text, what looks like NULL, what looks like bytes, every byte.
 NASTY = ["", "\t", "\n", "\\", "\\N", "\\x41", "\\\\.", "a\tb\nc\rd\\e\bf\vg\fh", "é漢🔐\u2028", "'\";--", "\x01\x1f\x7f"]
 
 
