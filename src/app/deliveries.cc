@@ -2,14 +2,17 @@
 
 #include <fmt/format.h>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
 
 #include "app/version.h"
+#include "base/keep_going.h"
 
-namespace carnet::app {
+namespace carnet {
 
 Deliveries::Deliveries(const Parts& parts, std::unique_ptr<const service::MailServer> mail_server,
                        std::string ca_file)
-    : mail_server_(std::move(mail_server)),
+    : log_(parts.log),
+      mail_server_(std::move(mail_server)),
       secrets_(parts.pepper, parts.random),
       sender_(net::make_sender(
           parts.policy, &parts.own,
@@ -42,10 +45,8 @@ void Deliveries::set_public_url(const std::string& url) {
 }
 
 void Deliveries::start() {
-  const auto done = [](const std::exception_ptr& error) {
-    if (error) std::rethrow_exception(error);
-  };
-  boost::asio::co_spawn(context_, dispatcher_.run(), done);
+  const auto loop = [this] { return dispatcher_.run(); };
+  boost::asio::co_spawn(context_, keep_going(log_, "deliveries", loop), boost::asio::detached);
   thread_ = std::thread([this] { context_.run(); });
 }
 
@@ -55,4 +56,4 @@ void Deliveries::stop() {
   sender_->stop();
 }
 
-}  // namespace carnet::app
+}  // namespace carnet

@@ -53,6 +53,7 @@ class Deliveries {
   [[nodiscard]] service::Webhooks& webhooks() { return webhooks_; }
 
  private:
+  const Log& log_;
   std::unique_ptr<const service::MailServer> mail_server_;
   service::WebhookSecrets secrets_;
   std::unique_ptr<net::Sender> sender_;

@@ -24,6 +24,7 @@
 #include "app/serve_parts.h"
 #include "app/signing_key_files.h"
 #include "app/version.h"
+#include "base/keep_going.h"
 #include "net/dialer.h"
 #include "probe/engine.h"
 #include "service/alerts.h"
@@ -45,7 +46,7 @@
 #include "store/database.h"
 #include "web/pages.h"
 
-namespace carnet::app {
+namespace carnet {
 namespace {
 
 namespace asio = boost::asio;
@@ -268,12 +269,14 @@ class Service {
     }
     if (db_->persistent()) deliveries_.start();
     probes_.start();
-    asio::co_spawn(control_, housekeeping(), asio::detached);
-    asio::co_spawn(control_, write_visits(), asio::detached);
-    if (db_->persistent()) asio::co_spawn(control_, alerts_.run(), asio::detached);
-    if (db_->persistent()) asio::co_spawn(control_, govern(), asio::detached);
-    if (db_->persistent()) asio::co_spawn(control_, retention_.run(), asio::detached);
-    if (db_->persistent()) asio::co_spawn(control_, scheduler_.run(), asio::detached);
+    keep("housekeeping", [this] { return housekeeping(); });
+    keep("visits", [this] { return write_visits(); });
+    if (db_->persistent()) {
+      keep("alerts", [this] { return alerts_.run(); });
+      keep("governance", [this] { return govern(); });
+      keep("retention", [this] { return retention_.run(); });
+      keep("schedules", [this] { return scheduler_.run(); });
+    }
     asio::co_spawn(control_, watch_signals(), asio::detached);
     log_.info(
         "started",
@@ -319,6 +322,10 @@ class Service {
         !settings_.public_url.empty())
       log_.warn("the public URL is not https: share links travel in the clear",
                 {{"public_url", settings_.public_url}});
+  }
+
+  void keep(std::string name, std::function<Task<void>()> loop) {
+    asio::co_spawn(control_, keep_going(log_, std::move(name), std::move(loop)), asio::detached);
   }
 
   Task<void> housekeeping() {
@@ -551,4 +558,4 @@ int serve(const Settings& settings, const std::function<Result<Settings>()>& rel
   return service.run();
 }
 
-}  // namespace carnet::app
+}  // namespace carnet
