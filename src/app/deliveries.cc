@@ -7,7 +7,7 @@
 #include "app/version.h"
 #include "base/keep_going.h"
 
-namespace carnet {
+namespace carnet::app {
 
 Deliveries::Deliveries(const Parts& parts, std::unique_ptr<const service::MailServer> mail_server,
                        std::string ca_file)
@@ -56,4 +56,4 @@ void Deliveries::stop() {
   sender_->stop();
 }
 
-}  // namespace carnet
+}  // namespace carnet::app

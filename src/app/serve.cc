@@ -46,7 +46,7 @@
 #include "store/database.h"
 #include "web/pages.h"
 
-namespace carnet {
+namespace carnet::app {
 namespace {
 
 namespace asio = boost::asio;
@@ -558,4 +558,4 @@ int serve(const Settings& settings, const std::function<Result<Settings>()>& rel
   return service.run();
 }
 
-}  // namespace carnet
+}  // namespace carnet::app
