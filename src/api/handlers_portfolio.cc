@@ -153,6 +153,7 @@ bj::object child_json(const Child& child) {
   const store::TenantSummary& of = child.summary;
   bj::object out{{"tenantId", of.id.str()},
                  {"tenantName", of.name},
+                 {"state", store::to_string(of.state)},
                  {"linkId", child.link.str()},
                  {"label", child.label},
                  {"scope", child.scope},
@@ -197,7 +198,7 @@ Response csv_response(const std::vector<Child>& children) {
   response.content_type = "text/csv; charset=utf-8";
   response.headers.emplace_back("Content-Disposition", "attachment; filename=\"portfolio.csv\"");
   append_csv_row(response.body,
-                 {"tenantId", "tenantName", "label", "readinessScore", "readinessBand",
+                 {"tenantId", "tenantName", "state", "label", "readinessScore", "readinessBand",
                   "scoreChange", "lastScanAt", "endpoints", "assets", "criticals", "atRisk",
                   "alertsCritical", "alertsHigh", "alertsMedium", "alertsLow"});
   for (const Child& child : children) {
@@ -206,7 +207,8 @@ Response csv_response(const std::vector<Child>& children) {
     if (of.score && of.score_before) change = one_decimal(*of.score - *of.score_before);
     append_csv_row(
         response.body,
-        {of.id.str(), of.name, child.label, number_text(of.score), of.band, number_text(change),
+        {of.id.str(), of.name, std::string(store::to_string(of.state)), child.label,
+         number_text(of.score), of.band, number_text(change),
          of.last_scan_at ? to_rfc3339(*of.last_scan_at) : "", std::to_string(of.endpoints),
          std::to_string(of.assets), std::to_string(of.broken), std::to_string(of.at_risk),
          std::to_string(of.alerts_critical), std::to_string(of.alerts_high),

@@ -211,7 +211,7 @@ Task<Result<void>> Alerts::look_at(store::TenantRow tenant, Timestamp now, bool 
     if (would) {
       // As it is now: settings may have changed, and the tenant may be gone.
       CARNET_TRY(row, store::tenants::find(connection, tenant.id));
-      if (!row) return false;
+      if (!row || row->state == store::TenantState::kErasing) return false;
       CARNET_TRY(book, open_book(connection, random_, *row, now, false));
       CARNET_TRY_VOID(look_at_time(book));
       CARNET_TRY_VOID(book.tell(outbox_));
@@ -254,7 +254,10 @@ Task<bool> Alerts::tick(Timestamp now) {
   for (store::TenantRow& tenant : *tenants) {
     after_ = tenant.id.str();
     const std::string id = after_;
-    const Result<void> done = co_await look_at(std::move(tenant), now, purging_);
+    // What is being erased raises nothing; what is being closed can be taken away whole until then.
+    if (tenant.state == store::TenantState::kErasing) continue;
+    const bool purges = purging_ && tenant.state == store::TenantState::kActive;
+    const Result<void> done = co_await look_at(std::move(tenant), now, purges);
     if (done) continue;
     failures_.fetch_add(1);
     log_.warn("alerts_not_looked_at", {{"tenant", id}, {"error", done.error().internal}});

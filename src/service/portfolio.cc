@@ -65,10 +65,13 @@ Partner partner_of(const InvitationRow& row, Timestamp now) {
           .expires_at = row.expires_at};
 }
 
-// In that tenant's own scope: the caller has the link that names it.
-Result<void> add_name(store::Connection& connection, Partner& partner) {
+// In that tenant's own scope: the caller has the link that names it. A parent sees nothing of a
+// child whose data is being erased, its name included; the agreement is its own and stays in its
+// list.
+Result<void> add_name(store::Connection& connection, Partner& partner, bool as_parent) {
   CARNET_TRY(tenant, store::tenants::find(connection, partner.tenant));
-  if (tenant) partner.tenant_name = tenant->name;
+  if (!tenant || (as_parent && tenant->state == store::TenantState::kErasing)) return {};
+  partner.tenant_name = tenant->name;
   return {};
 }
 
@@ -87,10 +90,11 @@ std::string sort_key(const store::TenantSummary& child, PortfolioSort sort) {
   return {};
 }
 
-Result<Child> read_child(store::Connection& connection, const PartnerLinkRow& link,
-                         std::string_view first_day) {
+// nullopt: its data is being erased.
+Result<std::optional<Child>> read_child(store::Connection& connection, const PartnerLinkRow& link,
+                                        std::string_view first_day) {
   CARNET_TRY(summary, store::summary_of(connection, link.child_id, first_day));
-  if (!summary) return no_such_child();
+  if (!summary) return std::nullopt;
   return Child{
       .summary = std::move(*summary), .label = link.label, .scope = link.scope, .link = link.id};
 }
@@ -307,7 +311,7 @@ Task<Result<Partner>> Portfolio::end(const Actor& actor, PartnerLinkId id, bool 
       Partner partner = partner_of(*link, as_parent);
       CARNET_TRY(ended, partners::erase_link(connection, actor.tenant, id));
       if (!ended) return no_such_link();
-      CARNET_TRY_VOID(add_name(connection, partner));
+      CARNET_TRY_VOID(add_name(connection, partner, as_parent));
       const Change change{.action = "partner.end", .at = now};
       CARNET_TRY_VOID(trail(connection, actor, change, partner));
       partner.state = "ended";
@@ -340,7 +344,7 @@ Task<Result<std::vector<Partner>>> Portfolio::children(TenantId parent, store::P
     if (out.size() > static_cast<std::size_t>(page.limit))
       out.resize(static_cast<std::size_t>(page.limit));
     for (Partner& partner : out)
-      if (!partner.tenant.empty()) CARNET_TRY_VOID(add_name(connection, partner));
+      if (!partner.tenant.empty()) CARNET_TRY_VOID(add_name(connection, partner, true));
     return out;
   };
   co_return co_await db_.read<Partners>(work);
@@ -353,7 +357,7 @@ Task<Result<std::vector<Partner>>> Portfolio::parents(TenantId child, store::Pag
     Partners out;
     for (const PartnerLinkRow& row : links) {
       out.push_back(partner_of(row, false));
-      CARNET_TRY_VOID(add_name(connection, out.back()));
+      CARNET_TRY_VOID(add_name(connection, out.back(), false));
     }
     return out;
   };
@@ -372,9 +376,10 @@ Task<Result<PortfolioPage>> Portfolio::portfolio(TenantId parent, PortfolioQuery
     ordered.reserve(links.size());
     for (const PartnerLinkRow& link : links) {
       CARNET_TRY(child, read_child(connection, link, first));
-      add_child(out.totals, score_sum, child);
-      std::string key = sort_key(child.summary, query.sort);
-      ordered.emplace_back(std::move(key), std::move(child));
+      if (!child) continue;
+      add_child(out.totals, score_sum, *child);
+      std::string key = sort_key(child->summary, query.sort);
+      ordered.emplace_back(std::move(key), std::move(*child));
     }
     if (out.totals.scored > 0) out.totals.mean_score = score_sum / out.totals.scored;
     const auto before = [](const auto& a, const auto& b) {
@@ -400,7 +405,9 @@ Task<Result<Child>> Portfolio::child(TenantId parent, TenantId child) {
                      first = first_day()](store::Connection& connection) -> Result<Child> {
     CARNET_TRY(link, partners::between(connection, parent, child));
     if (!link) return no_such_child();
-    return read_child(connection, *link, first);
+    CARNET_TRY(found, read_child(connection, *link, first));
+    if (!found) return no_such_child();
+    return std::move(*found);
   };
   co_return co_await db_.read<Child>(work);
 }
@@ -411,6 +418,8 @@ Task<Result<std::vector<store::ScanRow>>> Portfolio::scans(TenantId parent, Tena
   const auto work = [parent, child, page](store::Connection& connection) -> Result<Scans> {
     CARNET_TRY(link, partners::between(connection, parent, child));
     if (!link) return no_such_child();
+    CARNET_TRY(tenant, store::tenants::find(connection, child));
+    if (!tenant || tenant->state == store::TenantState::kErasing) return no_such_child();
     if (link->scope != "scans")
       return make_error(ErrorCode::kForbidden,
                         "This agreement covers a summary alone; for the list of scans the child "

@@ -57,7 +57,7 @@ struct Partner {
   std::string state;  // active | invited | expired
   std::string label, scope;
   TenantId tenant;          // on the other side; empty for an invitation
-  std::string tenant_name;  // likewise
+  std::string tenant_name;  // likewise; empty for a child whose data is being erased
   std::string hint;         // of an invitation's code
   Timestamp invited_at{};
   std::optional<Timestamp> accepted_at, expires_at;  // of a link; of an invitation
@@ -80,8 +80,8 @@ struct Child {
 [[nodiscard]] std::string place_of(const Child& child, PortfolioSort sort);
 
 struct PortfolioTotals {
-  int children = 0;
-  int scored = 0;  // those with a score
+  int children = 0;  // those whose data is being erased are not counted
+  int scored = 0;    // those with a score
   std::optional<double> mean_score;
   std::optional<Child> worst;        // the lowest score
   std::map<std::string, int> bands;  // children by band; "" those without
@@ -114,7 +114,8 @@ class Portfolio {
   [[nodiscard]] Task<Result<std::vector<Partner>>> parents(TenantId child, store::Page page);
 
   [[nodiscard]] Task<Result<PortfolioPage>> portfolio(TenantId parent, PortfolioQuery query);
-  // kNotFound without a link.
+  // Here and below a child whose data is being erased is as one without a link; one that is closing
+  // is shown until its end. kNotFound without a link.
   [[nodiscard]] Task<Result<Child>> child(TenantId parent, TenantId child);
   // Newest first. kNotFound without a link, kForbidden if its scope is "summary".
   [[nodiscard]] Task<Result<std::vector<store::ScanRow>>> scans(TenantId parent, TenantId child,

@@ -37,6 +37,14 @@ store::AuditRow trail_of(const TenantId& tenant, int days, Timestamp before, Tim
   return audit_row(system, what, tenant.str(), json::write(detail), now, random);
 }
 
+// A tenant that is being closed can be taken away whole until its end, and whose data is being
+// erased goes another way: nothing of either is deleted for its age. Looked at again with each
+// deletion.
+Result<bool> is_active(store::Connection& connection, const TenantId& tenant) {
+  CARNET_TRY(row, store::tenants::find(connection, tenant));
+  return row && row->state == store::TenantState::kActive;
+}
+
 }  // namespace
 
 std::string_view to_string(RetentionSource source) {
@@ -68,6 +76,7 @@ Task<Result<Retention::Round>> Retention::tick(Timestamp now) {
     };
     CARNET_CO_TRY(tenants, co_await db_.read<Tenants>(read));
     for (const store::TenantRow& tenant : tenants) {
+      if (tenant.state != store::TenantState::kActive) continue;
       const int days = days_of(tenant, options_.default_days).first;
       if (days > 0) CARNET_CO_TRY_VOID(co_await visit(tenant.id, days, now, round));
     }
@@ -129,6 +138,8 @@ Task<Result<bool>> Retention::erase_scans(TenantId tenant, int days, Age age, Ro
 
 Task<Result<int>> Retention::slice_assets(TenantId tenant, Age age, ScanId scan) {
   const auto work = [tenant, age, scan](store::Connection& connection) -> Result<int> {
+    CARNET_TRY(active, is_active(connection, tenant));
+    if (!active) return 0;
     return store::retention::erase_assets(connection, tenant, scan, age, kRetentionRowsMax);
   };
   co_return co_await db_.write<int>(work);
@@ -137,6 +148,8 @@ Task<Result<int>> Retention::slice_assets(TenantId tenant, Age age, ScanId scan)
 Task<Result<int>> Retention::erase_batch(TenantId tenant, int days, Age age,
                                          std::vector<ScanId> scans) {
   const auto work = [this, tenant, days, age, scans](store::Connection& connection) -> Result<int> {
+    CARNET_TRY(active, is_active(connection, tenant));
+    if (!active) return 0;
     int erased = 0;
     std::string first, last;
     for (const ScanId& scan : scans) {
@@ -161,6 +174,8 @@ Task<Result<bool>> Retention::erase_views(TenantId tenant, int days, Age age, Ro
   const ViewId before_id = ViewId::generate(age.before, random_);
   const auto work = [this, tenant, days, age,
                      before_id](store::Connection& connection) -> Result<int> {
+    CARNET_TRY(active, is_active(connection, tenant));
+    if (!active) return 0;
     CARNET_TRY(erased, store::retention::erase_views(connection, tenant, before_id, age.before,
                                                      kRetentionRowsMax));
     if (erased > 0)

@@ -307,9 +307,9 @@ Result<AlertChanges> ScanEnded::apply(store::Connection& connection, const ScanE
   const TenantId& tenant = end.scan.tenant_id;
   AlertChanges changes;
   std::optional<double> score_before;
+  CARNET_TRY(row, store::tenants::find(connection, tenant));
+  if (!row || row->state == store::TenantState::kErasing) return changes;
   if (!end.scan.sample) {
-    CARNET_TRY(row, store::tenants::find(connection, tenant));
-    if (!row) return changes;  // erased meanwhile
     CARNET_TRY(book, AlertBook::open(connection, random_,
                                      {.tenant = tenant,
                                       .scan = end.scan.id.str(),

@@ -17,6 +17,8 @@ constexpr std::chrono::hours kUnbelievable{24};    // ahead of now
 constexpr std::chrono::minutes kSleepMax{1};       // limit: internal; the clock may be put forward
 constexpr std::chrono::hours kRetryUnreadable{1};  // a plan that cannot be made
 
+constexpr std::string_view kTenantClosing = "tenant_closing";
+
 struct Skip {
   std::string reason, detail;
 };
@@ -30,7 +32,7 @@ std::optional<Skip> refusal(const Error& error) {
       return Skip{.reason = "invalid_request", .detail = error.public_detail};
     case ErrorCode::kTenantClosing:
     case ErrorCode::kNotFound:
-      return Skip{.reason = "tenant_closing", .detail = "The tenant is being closed."};
+      return Skip{.reason = std::string(kTenantClosing), .detail = "The tenant is being closed."};
     default:
       return std::nullopt;
   }
@@ -199,14 +201,17 @@ Task<Result<void>> Scheduler::begin_singly(std::vector<Start> starts) {
     auto one = std::make_shared<std::vector<Start>>(1, std::move(start));
     Result<Outcome> outcome = co_await record(one);
     if (!outcome && outcome.error().code != ErrorCode::kUnavailable) {
-      log_.error("schedule_run_failed", {{"schedule", one->front().row.id.str()},
-                                         {"error", reason_for_log(outcome.error())}});
+      // A tenant may have begun to close since the run was prepared.
+      std::optional<Skip> skip = refusal(outcome.error());
+      if (!skip) {
+        log_.error("schedule_run_failed", {{"schedule", one->front().row.id.str()},
+                                           {"error", reason_for_log(outcome.error())}});
+        skip = {.reason = "failed",
+                .detail = "Something failed on this server; its log has the reason."};
+      }
       auto skipped = std::make_shared<std::vector<Start>>(*one);
       skipped->front().scan.reset();
-      skipped->front().skip = {.reason = "failed",
-                               .detail =
-                                   "Something failed on this server; its log has the "
-                                   "reason."};
+      skipped->front().skip = std::move(*skip);
       outcome = co_await record(skipped);
     }
     if (!outcome) co_return tl::unexpected(std::move(outcome).error());
@@ -230,6 +235,11 @@ Task<Result<Scheduler::Outcome>> Scheduler::record(
         if (busy)
           skip = {.reason = "previous_running",
                   .detail = "The scan of the run before is still in progress."};
+      }
+      if (skip.reason == kTenantClosing) {
+        CARNET_TRY(tenant, store::tenants::find(connection, start.row.tenant_id));
+        // Its plan goes on, but nobody is told and no run is written where rows are being erased.
+        if (!tenant || tenant->state == store::TenantState::kErasing) continue;
       }
       if (!skip.reason.empty()) {
         CARNET_TRY_VOID(

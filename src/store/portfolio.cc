@@ -47,6 +47,7 @@ std::optional<double> get_opt_real(const Row& row, int column) {
 TenantSummary read_summary(const Row& row) {
   return {.id = get_id<TenantId>(row, 0),
           .name = get_text(row, 1),
+          .state = parse_tenant_state(row.text(14)),
           .score = get_opt_real(row, 2),
           .band = get_text(row, 3),
           .last_scan_at = get_opt_time(row, 4),
@@ -198,8 +199,8 @@ Result<std::optional<TenantSummary>> summary_of(Connection& db, const TenantId& 
       "(SELECT d.score_last FROM drift_days d WHERE d.tenant_id = t.id AND d.day >= $2 AND "
       "d.scored > 0 ORDER BY d.day LIMIT 1), "
       "COALESCE(f.endpoints, 0), COALESCE(f.assets, 0), COALESCE(b.assets, 0), "
-      "COALESCE(r.assets, 0), a.critical, a.high, a.medium, a.low "
-      "FROM tenants t "
+      "COALESCE(r.assets, 0), a.critical, a.high, a.medium, a.low, "
+      "t.state FROM tenants t "
       "LEFT JOIN scans s ON s.id = (SELECT n.id FROM scans n WHERE n.tenant_id = $1 AND "
       "n.status = 'success' AND n.sample = 0 ORDER BY n.id DESC LIMIT 1) "
       "CROSS JOIN (SELECT count(*) AS endpoints, CAST(sum(assets) AS BIGINT) AS assets FROM "
@@ -212,7 +213,7 @@ Result<std::optional<TenantSummary>> summary_of(Connection& db, const TenantId& 
       "count(*) FILTER (WHERE severity = 'high') AS high, "
       "count(*) FILTER (WHERE severity = 'medium') AS medium, "
       "count(*) FILTER (WHERE severity = 'low') AS low FROM alerts WHERE tenant_id = $1 AND "
-      "status = 'open') AS a WHERE t.id = $1",
+      "status = 'open') AS a WHERE t.id = $1 AND t.state <> 'erasing'",
       {tenant.str(), first_day}, read_summary);
 }
 

@@ -40,7 +40,8 @@ struct PartnerLinkRow {
 struct TenantSummary {
   TenantId id;
   std::string name;
-  std::optional<double> score;  // of the newest good scan, no sample
+  TenantState state = TenantState::kActive;  // active | closing
+  std::optional<double> score;               // of the newest good scan, no sample
   std::string band;
   std::optional<Timestamp> last_scan_at;
   std::optional<double> score_before;  // the last of the first day with a score since `first_day`
@@ -85,7 +86,7 @@ Result<bool> is_above(Connection& db, const TenantId& above, const TenantId& ten
 
 // Of the tenant itself, in its own scope: whoever asks for somebody else's has looked for the link
 // before, in the same transaction. A bounded number of index ranges, whatever history there is;
-// nullopt if there is no such tenant. `first_day`: "2026-10-25".
+// nullopt if there is no such tenant or its data is being erased. `first_day`: "2026-10-25".
 Result<std::optional<TenantSummary>> summary_of(Connection& db, const TenantId& tenant,
                                                 std::string_view first_day);
 

@@ -11,6 +11,7 @@
 #include "service/scan_document.h"
 #include "service/scan_ended.h"
 #include "service/tests/fixture.h"
+#include "service/tests/tenant_state.h"
 #include "store/remediation.h"
 #include "store/webhooks.h"
 
@@ -348,6 +349,22 @@ TEST_F(AlertsTest, OneCertificateOnSeveralEndpointsIsOneAlert) {
   EXPECT_THAT(finish().resolved, IsEmpty());  // the other still has it
   set_end(endpoints[1], days(300));
   EXPECT_THAT(finish().resolved, SizeIs(1));
+}
+
+TEST_F(AlertsTest, OfATenantThatIsErasedNothingIsRaised) {
+  set_end(endpoints[0], days(20));
+  finish();
+  for (const store::AlertRow& row : list()) EXPECT_EQ(row.kind, "certificate_near_expiry");
+  const std::size_t standing = list().size();
+  set_tenant_state(*db, actor, store::TenantState::kErasing);
+  clock.advance(days(21));  // it expires, which is an alert of its own
+  tick();
+  EXPECT_THAT(list(), SizeIs(standing));
+  EXPECT_THAT(finish(true, 1).raised, IsEmpty()) << "nor by a scan that ends now";
+  set_tenant_state(*db, actor, store::TenantState::kClosing);
+  clock.advance(hours(2));
+  tick();
+  EXPECT_GT(list().size(), standing);
 }
 
 TEST_F(AlertsTest, DeadlinesAreOneAlertEachWithTheNumberOfAssets) {

@@ -5,6 +5,7 @@
 
 #include "crypto/token.h"
 #include "service/tests/fixture.h"
+#include "service/tests/tenant_state.h"
 #include "store/remediation.h"
 
 namespace carnet::service {
@@ -191,6 +192,39 @@ TEST_F(PortfolioTest, TheParentSeesWhatIsTrueNow) {
   EXPECT_EQ(seen.summary.alerts_low, 0);
   clock.advance(days(25));  // the first day is past the 30 days
   EXPECT_EQ(run_task(portfolio.child(parent.tenant, child.tenant))->summary.score_before, 90);
+}
+
+TEST_F(PortfolioTest, AChildThatIsErasedIsNotSeenAndOneThatIsClosingIs) {
+  const PartnerLinkId link = agree(parent, child, "scans");
+  const Actor other = make_tenant("Other");
+  agree(parent, other);
+  finish_scan(child, 90, 1);
+  finish_scan(other, 30, 2);
+  set_tenant_state(*db, child, store::TenantState::kClosing);
+  EXPECT_EQ(look(parent).totals.children, 2);
+  EXPECT_EQ(run_task(portfolio.child(parent.tenant, child.tenant))->summary.state,
+            store::TenantState::kClosing);
+  EXPECT_EQ(run_task(portfolio.scans(parent.tenant, child.tenant, {}))->size(), 1U);
+
+  set_tenant_state(*db, child, store::TenantState::kErasing);
+  const PortfolioPage page = look(parent);
+  EXPECT_EQ(page.totals.children, 1);
+  EXPECT_EQ(page.totals.mean_score, 30);
+  EXPECT_EQ(page.totals.sum.broken, 2);
+  ASSERT_EQ(page.children.size(), 1U);
+  EXPECT_EQ(page.children[0].summary.id, other.tenant);
+  expect_refused(run_task(portfolio.child(parent.tenant, child.tenant)), ErrorCode::kNotFound,
+                 "no tenant with this id");
+  expect_refused(run_task(portfolio.scans(parent.tenant, child.tenant, {})), ErrorCode::kNotFound,
+                 "no tenant with this id");
+  // The agreement is the parent's too: without a name, and it can be ended.
+  const auto below = run_task(portfolio.children(parent.tenant, {})).value();
+  ASSERT_EQ(below.size(), 2U);
+  EXPECT_EQ(below[0].tenant_name, "Other");
+  EXPECT_EQ(below[1].tenant_name, "");
+  const auto ended = run_task(portfolio.end_child(parent, link));
+  ASSERT_TRUE(ended) << ended.error().public_detail;
+  EXPECT_EQ(ended->tenant_name, "");
 }
 
 TEST_F(PortfolioTest, TotalsOrderAndPages) {

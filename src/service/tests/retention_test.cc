@@ -7,6 +7,7 @@
 
 #include "base/json.h"
 #include "service/tests/fixture.h"
+#include "service/tests/tenant_state.h"
 #include "store/passports.h"
 #include "store/remediation.h"
 
@@ -135,6 +136,23 @@ TEST_F(RetentionTest, AScanGoesOnItsDayWithAllThatBelongsToIt) {
   EXPECT_EQ(detail.at("first").as_string(), old.str());
   EXPECT_EQ(tick().scans, 0);
   EXPECT_EQ(audit_of(actor.tenant, "retention.erased").size(), 1U) << "nothing was done: no row";
+}
+
+TEST_F(RetentionTest, OfATenantThatIsClosingOrErasedNothingGoes) {
+  set_days(actor, 30);
+  const ScanId old = make_scan(actor, {.assets = 3});
+  make_scan(actor, {});
+  clock.advance(days(31));
+  for (const auto state : {store::TenantState::kClosing, store::TenantState::kErasing}) {
+    set_tenant_state(*db, actor, state);
+    const Retention::Round round = tick();
+    EXPECT_EQ(round.scans + round.views, 0);
+    EXPECT_FALSE(round.more);
+    EXPECT_EQ(scans_of(actor).size(), 2U);
+  }
+  EXPECT_THAT(audit_of(actor.tenant, "retention.erased"), IsEmpty());
+  set_tenant_state(*db, actor, store::TenantState::kActive);
+  EXPECT_EQ(tick().scans, 1) << old.str();
 }
 
 TEST_F(RetentionTest, WhatIsNeededIsKeptAndSaysWhy) {

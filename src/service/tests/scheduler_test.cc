@@ -7,6 +7,7 @@
 #include <boost/json.hpp>
 
 #include "service/tests/scheduler_fixture.h"
+#include "service/tests/tenant_state.h"
 
 namespace carnet::service {
 namespace {
@@ -42,6 +43,29 @@ TEST_F(SchedulerTest, StartsAScanWhenItIsDueAndNotBefore) {
   // Again at the same time: nothing more.
   tick();
   EXPECT_EQ(runs().size(), 1U);
+}
+
+TEST_F(SchedulerTest, OfATenantThatIsErasedNothingIsWrittenOrTold) {
+  const Actor actor = make_tenant("Acme");
+  add_webhook(actor);
+  const store::ScheduleRow made = make(actor, hourly());
+  clock.advance(1h);
+  set_tenant_state(*db, actor, store::TenantState::kErasing);
+  EXPECT_EQ(tick(), clock.now() + 1h);
+  EXPECT_TRUE(runs().empty());
+  EXPECT_TRUE(deliveries("schedule.skipped").empty());
+  EXPECT_EQ(found(actor, made).next_run_at, clock.now() + 1h) << "its plan goes on";
+  clock.advance(1h);
+  set_tenant_state(*db, actor, store::TenantState::kClosing);
+  tick();
+  ASSERT_EQ(runs().size(), 1U);
+  EXPECT_EQ(runs()[0].reason, "tenant_closing");
+  EXPECT_EQ(deliveries("schedule.skipped").size(), 1U);
+  clock.advance(1h);
+  set_tenant_state(*db, actor, store::TenantState::kActive);
+  tick();
+  ASSERT_EQ(runs().size(), 2U);
+  EXPECT_TRUE(runs()[1].scanned);
 }
 
 TEST_F(SchedulerTest, SkipsWhileTheRunBeforeIsInProgressAndTells) {
