@@ -13,8 +13,8 @@ namespace {
 
 namespace bj = boost::json;
 
-constexpr std::array kEvents = {kScanCompleted, kScanFailed,      kAlertRaised,
-                                kAlertResolved, kScheduleSkipped, kTestEvent};
+constexpr std::array kEvents = {kScanCompleted, kScanFailed, kAlertRaised, kAlertResolved,
+                                kScheduleSkipped};
 // Slack takes 3,000 characters in a section's text and 50 blocks; Teams 28 KB a message. The
 // numbers below stay within both.
 constexpr std::size_t kAlertsShownMax = 10;
