@@ -7,6 +7,7 @@
 #include "assess/configuration.h"
 #include "inventory/names.h"
 #include "service/dates.h"
+#include "service/governance.h"
 #include "service/plans.h"
 #include "service/remediation.h"
 
@@ -182,6 +183,9 @@ Task<Answer> export_remediation(Site& site, Call& call) {
   CARNET_CO_TRY(id, id_param<ScanId>(call, 0));
   CARNET_CO_TRY(remediation, remediation_of(site));
   CARNET_CO_TRY(text, co_await remediation->export_csv(call.actor.tenant, id));
+  if (site.deps.governance != nullptr && call.request.method == Method::kGet)
+    CARNET_CO_TRY_VOID(
+        co_await site.deps.governance->note_download(call.actor, id.str(), "remediation-csv"));
   Response response;
   response.content_type = "text/csv; charset=utf-8";
   response.headers.emplace_back(

@@ -163,7 +163,7 @@ int run_audit_list(const TenantConnection& connection, const AuditCommand& comma
                                       {"subject", command.subject}});
   bj::object answer;
   const int code = ask_as_tenant(
-      kAudit, connection, {.url = {}, .method = "GET", .path = "/tenant/audit" + query, .body = {}},
+      kAudit, connection, {.url = {}, .method = "GET", .path = command.trail + query, .body = {}},
       answer);
   if (code != 0) return code;
   if (connection.json) {
@@ -183,7 +183,7 @@ int run_audit_list(const TenantConnection& connection, const AuditCommand& comma
 }
 
 int run_audit_export(const TenantConnection& connection, const AuditCommand& command) {
-  return download(kAudit, connection, "/tenant/audit/export?format=" + command.format,
+  return download(kAudit, connection, command.trail + "/export?format=" + command.format,
                   command.file);
 }
 
@@ -191,8 +191,8 @@ int run_audit_verify(const TenantConnection& connection, const AuditCommand& com
   if (!command.file.empty()) return verify_here(command);
   bj::object answer;
   const int code = ask_as_tenant(
-      kAudit, connection, {.url = {}, .method = "GET", .path = "/tenant/audit/verify", .body = {}},
-      answer);
+      kAudit, connection,
+      {.url = {}, .method = "GET", .path = command.trail + "/verify", .body = {}}, answer);
   if (code != 0) return code;
   const bj::value* intact = answer.if_contains("intact");
   const bool good = intact != nullptr && intact->is_bool() && intact->get_bool();

@@ -26,6 +26,7 @@ struct TenantRemovalCommand {
                                       const TenantRemovalCommand& command);
 
 struct AuditCommand {
+  std::string trail = "/tenant/audit";  // or "/admin/audit", with the platform's key
   std::string action, since, until, actor, subject;
   int limit = 50;
   std::string file;               // export: where to; verify: which, "" asks the service

@@ -100,9 +100,10 @@ Task<Result<store::AuditHeadRow>> Governance::write_and_seal(store::AuditRow row
 Task<Result<std::unique_ptr<TextSource>>> Governance::export_audit(const Actor& actor,
                                                                    AuditFormat format) {
   const boost::json::object detail{{"format", format == AuditFormat::kCsv ? "csv" : "ndjson"}};
-  CARNET_CO_TRY(head,
-                co_await write_and_seal(audit_row(actor, "audit.export", actor.tenant.str(),
-                                                  json::write(detail), clock_.now(), random_)));
+  const std::string subject = actor.platform ? actor.audit_name() : actor.tenant.str();
+  CARNET_CO_TRY(
+      head, co_await write_and_seal(audit_row(actor, "audit.export", subject, json::write(detail),
+                                              clock_.now(), random_)));
   co_return std::make_unique<AuditExport>(db_, actor.tenant.str(), std::move(head), format);
 }
 

@@ -47,10 +47,11 @@ class Governance {
 
   [[nodiscard]] AuditSealer& sealer() { return sealer_; }
 
-  // Seals what waits, then walks the whole trail. A trail that is broken is an answer, not an
-  // error.
+  // Seals what waits, then walks the whole trail of a tenant; "" is the platform's own. A trail
+  // that is broken is an answer, not an error.
   [[nodiscard]] Task<Result<AuditVerdict>> verify_audit(TenantId tenant);
-  // The trail up to now. Audited; the row itself is in the next export.
+  // The trail up to now, the platform's own if its key asks. Audited; the row itself is in the next
+  // export.
   [[nodiscard]] Task<Result<std::unique_ptr<TextSource>>> export_audit(const Actor& actor,
                                                                        AuditFormat format);
   // Everything. Audited. kUnavailable while kExportsMax others run on this instance.

@@ -366,13 +366,13 @@ Task<Result<int>> Webhooks::replay(const Actor& actor, WebhookId id,
 
 Task<Result<int>> Webhooks::replay_mail(const Actor& actor, std::optional<DeliveryId> letter) {
   const Timestamp now = parts_.clock.now();
-  const ReplayWork work{
-      .tenant = actor.tenant,
-      .webhook = {},
-      .lane = store::mail_lane(actor.tenant),
-      .letter = letter,
-      .now = now,
-      .trail = audit_row(actor, "mail.replay", "", replay_detail(letter), now, parts_.random)};
+  const ReplayWork work{.tenant = actor.tenant,
+                        .webhook = {},
+                        .lane = store::mail_lane(actor.tenant),
+                        .letter = letter,
+                        .now = now,
+                        .trail = audit_row(actor, "mail.replay", actor.tenant.str(),
+                                           replay_detail(letter), now, parts_.random)};
   CARNET_CO_TRY(again, co_await parts_.db.write<int>(work));
   parts_.dispatcher.wake();
   co_return again;

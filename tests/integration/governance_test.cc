@@ -1,15 +1,8 @@
-// What an administrator does with a tenant as a whole, over real sockets, and that whatever changes
-// something or takes evidence away is written down.
-
-#include <fstream>
-#include <map>
-#include <set>
-#include <sstream>
+// What an administrator does with a tenant as a whole, over real sockets.
 
 #include <gtest/gtest.h>
 #include <boost/json.hpp>
 
-#include "api/routes.h"
 #include "base/json.h"
 #include "service/audit.h"
 #include "tests/integration/stack.h"
@@ -18,7 +11,6 @@
 namespace carnet::test {
 namespace {
 
-using api::Route;
 namespace bj = boost::json;
 
 class GovernanceHttpTest : public ::testing::Test {
@@ -127,106 +119,6 @@ TEST_F(GovernanceHttpTest, EveryEvidenceDownloadIsWrittenDown) {
   EXPECT_EQ(visits[0].actor, "link:" + own.share_id);
   EXPECT_EQ(visits[0].subject, own.scan_id);
   EXPECT_EQ(visits[0].key_id, "");
-}
-
-// ---- Every route that changes something
-// -------------------------------------------------------------------------------
-
-// POST because of their body; they change nothing.
-const std::set<std::string_view> kReadsByPost = {
-    "verify.document", "verify.form", "remediation.projection", "plan.make", "partner.preview"};
-
-std::string sources_of_services() {
-  std::string out;
-  for (const auto& entry :
-       std::filesystem::directory_iterator(std::string(CARNET_SOURCE_DIR) + "/src/service")) {
-    if (entry.path().extension() != ".cc") continue;
-    std::ifstream file(entry.path());
-    std::ostringstream text;
-    text << file.rdbuf();
-    out += text.str();
-  }
-  return out;
-}
-
-// The whole table: each route that is no reading names its operation as the action of a row, or is
-// known to change nothing.
-TEST_F(GovernanceHttpTest, EveryRouteThatChangesSomethingHasItsAction) {
-  const std::string sources = sources_of_services();
-  const std::map<std::string_view, std::string_view> other_names = {
-      {"partner.end_child", "partner.end"}, {"partner.end_parent", "partner.end"}};
-  for (const Route& route : api::all_routes()) {
-    if (route.method == api::Method::kGet || kReadsByPost.contains(route.operation_id)) continue;
-    const auto named = other_names.find(route.operation_id);
-    const std::string action =
-        fmt::format("\"{}\"", named == other_names.end() ? route.operation_id : named->second);
-    EXPECT_NE(sources.find(action), std::string::npos)
-        << route.operation_id << " writes no row of the audit trail";
-  }
-}
-
-// And those that this test can call leave it.
-TEST_F(GovernanceHttpTest, EveryChangeLeavesItsRow) {
-  struct Step {
-    std::string operation, method, path;
-    bj::object body;
-    bool platform = false;
-  };
-  const std::string tenant = own.id.str();
-  const bj::object sample{{"scenarioId", "bank-tls-inventory"}, {"useFixture", true}};
-  stack.clock.advance(std::chrono::seconds(1));  // so that it is the newest
-  EXPECT_FALSE(stack.make_key(own.id, store::Role::kViewer, 100).empty());
-  const std::string key_id = trail(own.id, "key.create")[0].subject;
-  const std::string item(parsed(ask("GET", "/tenant/scans/" + own.scan_id + "/remediation"))
-                             .at("items")
-                             .as_array()[0]
-                             .at("id")
-                             .as_string());
-  const std::vector<Step> steps = {
-      {"key.create", "POST", "/admin/tenants/" + tenant + "/keys", {{"label", "x"}}, true},
-      {"key.revoke", "DELETE", "/admin/keys/" + key_id, {}, true},
-      {"settings.update", "PUT", "/tenant/settings", {{"brandingName", "x"}}},
-      {"authorized_targets.update",
-       "PUT",
-       "/tenant/authorized-targets",
-       {{"domains", bj::array{"example.org"}}, {"attestation", "Ours."}}},
-      {"scan.create", "POST", "/pqc/scan", sample},
-      {"scan.persist", "POST", "/pqc/scan/" + own.scan_id + "/persist", {}},
-      {"remediation.update",
-       "POST",
-       "/tenant/scans/" + own.scan_id + "/remediation",
-       {{"remediationId", item}, {"status", "in_progress"}}},
-      {"share.create", "POST", "/tenant/scans/" + own.scan_id + "/share", {{"maxViews", 3}}},
-      {"share.update", "PATCH", "/tenant/shares/" + own.share_id, {{"label", "y"}}},
-      {"share.revoke", "DELETE", "/tenant/shares/" + own.share_id, {}},
-      {"scan.delete", "DELETE", "/tenant/scans/" + own.scan_id, {}},
-      {"tenant.offboard", "POST", "/tenant/offboard", {{"confirm", "own-bank"}}},
-      {"tenant.offboard_cancel", "DELETE", "/tenant/offboard", {}},
-      {"tenant.erase", "DELETE", "/tenant/data", {{"confirm", "own-bank"}}},
-  };
-  for (const Step& step : steps) {
-    SCOPED_TRACE(step.operation);
-    stack.clock.advance(std::chrono::seconds(1));
-    const std::size_t before = rows(step.operation);
-    const HttpAnswer answer =
-        stack.ask(step.method, step.path,
-                  Stack::bearer(step.platform ? std::string(Stack::kAdminKey) : own.admin),
-                  step.body.empty() ? std::string() : json::write(step.body));
-    ASSERT_LT(answer.status, 300) << answer.body;
-    const auto after = trail(own.id, step.operation);
-    // "tenant.offboard" is also the beginning of "tenant.offboard_cancel".
-    ASSERT_EQ(after.size(), before + 1);
-    EXPECT_EQ(after[0].request_id, answer.header("X-Request-Id"));
-    EXPECT_EQ(after[0].role, step.platform ? "platform" : "admin");
-    EXPECT_EQ(after[0].actor, step.platform ? "platform" : after[0].key_id);
-    EXPECT_FALSE(after[0].subject.empty());
-    const bool changes = step.operation.ends_with("update") || step.operation == "share.revoke";
-    if (changes && step.operation != "remediation.update") {
-      EXPECT_TRUE(json::parse(after[0].before).has_value()) << after[0].before;
-      EXPECT_TRUE(json::parse(after[0].after).has_value()) << after[0].after;
-      EXPECT_NE(after[0].before, after[0].after);
-    }
-  }
 }
 
 // ---- Erasing and closing

@@ -107,6 +107,29 @@ TEST_F(PortfolioApi, FromTheInvitationToItsEnd) {
     EXPECT_EQ(get(admin, "/tenant/audit?action=partner.end").at("count").as_int64(), 1);
 }
 
+TEST_F(PortfolioApi, AChildThatClosesIsMarkedAndOneThatIsErasedIsGone) {
+  agree();
+  const std::string one = "/tenant/portfolio/" + child.id.str();
+  EXPECT_EQ(text(get(parent.viewer, one), "state"), "active");
+  const std::string confirm = R"({"confirm":"bakery"})";
+  ASSERT_EQ(ask(child.admin, "POST", "/tenant/offboard", confirm).status, 200);
+  EXPECT_EQ(text(get(parent.viewer, one), "state"), "closing");
+  EXPECT_THAT(ask(parent.viewer, "GET", "/tenant/portfolio", "", "text/csv").body,
+              HasSubstr("\"closing\""));
+  ASSERT_EQ(ask(child.admin, "DELETE", "/tenant/offboard").status, 200);
+  ASSERT_EQ(ask(child.admin, "DELETE", "/tenant/data", confirm).status, 200);
+  expect_problem(ask(parent.viewer, "GET", one), 404, "not_found", "has agreed to be seen");
+  expect_problem(ask(parent.viewer, "GET", one + "/scans"), 404, "not_found");
+  const bj::object all = get(parent.viewer, "/tenant/portfolio");
+  EXPECT_EQ(all.at("total").at("children").as_int64(), 0);
+  EXPECT_EQ(all.at("children").as_array().size(), 0U);
+  const bj::object list = get(parent.viewer, "/tenant/partner/children");
+  EXPECT_EQ(list.at("partners").at(0).at("tenantName"), nullptr);
+  while (run_task(stack.governance.tick()).value() > 0) {
+  }
+  EXPECT_EQ(text(get(parent.viewer, one), "state"), "active");
+}
+
 TEST_F(PortfolioApi, NoAnswerHoldsAnythingOfAKey) {
   agree();
   const auto keys = run_task(stack.tenancy.list_keys(child.id, {})).value();

@@ -41,6 +41,10 @@ int TenantOptions::run(const CLI::App& tenant) const {
 }
 
 void AuditOptions::add_to(CLI::App& audit) {
+  add_to(audit, [this](CLI::App& command) { add_tenant_connection(command, connection); });
+}
+
+void AuditOptions::add_to(CLI::App& audit, const std::function<void(CLI::App&)>& add_connection) {
   audit.require_subcommand(1);
   CLI::App* const list = audit.add_subcommand("list", "who did what, newest first");
   list->add_option("--action", wanted.action, "only actions that begin so, such as share.");
@@ -51,7 +55,7 @@ void AuditOptions::add_to(CLI::App& audit) {
   list->add_option("--limit", wanted.limit, "1 to 500")
       ->capture_default_str()
       ->check(CLI::Range(1, 500));
-  add_tenant_connection(*list, connection);
+  add_connection(*list);
   CLI::App* const take = audit.add_subcommand("export", "the whole trail with its chain");
   take->add_option("-o,--output", wanted.file, "a new file; - is standard output")
       ->required()
@@ -59,13 +63,13 @@ void AuditOptions::add_to(CLI::App& audit) {
   take->add_option("--format", wanted.format, "ndjson or csv")
       ->capture_default_str()
       ->check(CLI::IsMember({"ndjson", "csv"}));
-  add_tenant_connection(*take, connection);
+  add_connection(*take);
   CLI::App* const verify =
       audit.add_subcommand("verify", "whether the trail is whole: the service's, or a file's");
   verify->add_option("FILE", wanted.file, "an export as ndjson, checked here; - is standard input");
   verify->add_option("--keys", wanted.keys, "the service's carnet-keys.json, for FILE")
       ->type_name("FILE");
-  add_tenant_connection(*verify, connection);
+  add_connection(*verify);
 }
 
 int AuditOptions::run(const CLI::App& audit) const {

@@ -1,6 +1,8 @@
 #pragma once
 // The options of `carnet tenant` and `carnet audit`.
 
+#include <functional>
+
 #include <CLI/CLI.hpp>
 
 #include "app/governance_command.h"
@@ -19,6 +21,8 @@ struct AuditOptions {
   TenantConnection connection;
   AuditCommand wanted;
   void add_to(CLI::App& audit);
+  // With another way to say where the service is and with which key.
+  void add_to(CLI::App& audit, const std::function<void(CLI::App&)>& add_connection);
   [[nodiscard]] int run(const CLI::App& audit) const;
 };
 

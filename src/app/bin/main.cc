@@ -140,6 +140,7 @@ int run_migrate(const SettingFlags& flags, const CLI::App& command, bool check) 
 
 struct AdminFlags {
   AdminConnection connection;
+  AuditOptions audit;
   std::string data_dir = "./carnet-data";
   std::string name, slug, tenant_id, key_id, label, role = "operator";
   std::optional<int> expires_days, rate_per_minute;
@@ -156,6 +157,13 @@ struct AdminFlags {
                     "file with the platform's key [CARNET_ADMIN_KEY_FILE]")
         ->envname("CARNET_ADMIN_KEY_FILE");
     command.add_flag("--json", connection.json, "print the service's answer as JSON");
+  }
+  [[nodiscard]] int run_audit(const CLI::App& command) {
+    if (connection.key_file.empty()) connection.key_file = data_dir + "/admin.key";
+    audit.connection = {
+        .url = connection.url, .key = {}, .key_file = connection.key_file, .json = connection.json};
+    audit.wanted.trail = "/admin/audit";
+    return audit.run(command);
   }
   [[nodiscard]] int send(AdminRequest request) {
     if (connection.key_file.empty()) connection.key_file = data_dir + "/admin.key";
@@ -238,6 +246,7 @@ void add_scan_options(CLI::App& scan, ScanCommand& command) {
 }
 
 int add_and_run_admin(CLI::App& admin, AdminFlags& flags) {
+  if (admin.got_subcommand("audit")) return flags.run_audit(*admin.get_subcommand("audit"));
   if (admin.got_subcommand("tenant")) {
     const CLI::App* const tenant = admin.get_subcommand("tenant");
     if (tenant->got_subcommand("create"))
@@ -282,6 +291,8 @@ void add_admin_options(CLI::App& admin, AdminFlags& flags) {
   CLI::App* const key_revoke = key->add_subcommand("revoke", "end a key at once");
   key_revoke->add_option("KEY_ID", flags.key_id, "which key")->required();
   flags.add_to(*key_revoke);
+  flags.audit.add_to(*admin.add_subcommand("audit", "the platform's own audit trail"),
+                     [&flags](CLI::App& command) { flags.add_to(command); });
 }
 
 void add_key_places(CLI::App& command, SigningKeyPlaces& places) {
@@ -434,7 +445,8 @@ int run(int argc, char** argv) {
   add_scan_options(*scan, scan_command);
   SettingFlags scan_flags;
   scan_flags.add_specs(*scan, true);
-  CLI::App* const admin = cli.add_subcommand("admin", "tenants and API keys of a running service");
+  CLI::App* const admin =
+      cli.add_subcommand("admin", "tenants, API keys and the platform's audit trail");
   AdminFlags admin_flags;
   add_admin_options(*admin, admin_flags);
   CLI::App* const keys = cli.add_subcommand("keys", "the keys that passports are signed with");
