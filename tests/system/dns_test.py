@@ -5,6 +5,7 @@
 """
 
 import contextlib
+import http.server
 import json
 import os
 import shutil
@@ -54,6 +55,35 @@ class Trap:
         self.stopping.set()
         self.thread.join()
         self.socket.close()
+
+
+class Hook:
+    """A receiver of webhook calls on 127.0.0.1 that remembers their delivery ids."""
+
+    def __init__(self):
+        self.ids = ids = []
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                self.rfile.read(int(self.headers["Content-Length"]))
+                ids.append(self.headers["X-Carnet-Delivery-Id"])
+                self.send_response(204)
+                self.end_headers()
+
+            def log_message(self, *_):
+                pass
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.port = self.server.server_port
+        self.thread = threading.Thread(target=self.server.serve_forever)
+        self.thread.start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.server.shutdown()
+        self.thread.join()
+        self.server.server_close()
 
 
 class OtherServer:
@@ -227,6 +257,43 @@ class Dns(unittest.TestCase):
             by_host = {e["host"]: e for e in result["endpoints"]}
             self.assertIn("is this server itself", by_host["me.example"]["reason"])
             self.assertTrue(by_host["other.example"]["reached"])
+
+    def test_a_webhook_whose_name_rebinds_is_not_called(self):
+        data = f"{self.folder}/data"
+        key = init(CARNET, data)["operator"]
+        now = ["127.0.0.1"]
+        with Hook() as hook, NameServer(lambda name, kind: [address(name, one) for one in now]) as dns, \
+                Service(CARNET, data, "--dns-server", dns.at, "--rate-limit", "100000") as service:
+            def ask(method, path, body=None, status=200):
+                answer = call(method, service.url + path, key, body)
+                self.assertEqual(answer.status, status, answer.body)
+                return answer.json()
+
+            def newest():
+                return ask("GET", path + "/deliveries?limit=1")["deliveries"][0]
+            url = f"http://hooks.example:{hook.port}/"
+            path = "/tenant/webhooks/" + ask("POST", "/tenant/webhooks", {"url": url, "events": ["scan.completed"]}, 201)["id"]
+            self.assertEqual(ask("POST", path + "/test")["outcome"], "2xx")
+            self.assertEqual(len(hook.ids), 1)
+            for bad in (["10.9.8.7"], ["127.0.0.1", "169.254.169.254"], ["::1"], ["::ffff:10.9.8.7"], ["127.0.0.1", "192.88.98.1"]):
+                now[:] = bad
+                self.assertEqual(ask("POST", path + "/test")["outcome"], "blocked", bad)
+            # Neither is it registered, nor changed, while it leads there.
+            now[:] = ["127.0.0.1", "10.9.8.7"]
+            for method, where in (("POST", "/tenant/webhooks"), ("PATCH", path)):
+                problem = ask(method, where, {"url": url, "events": ["*"]}, 422)
+                self.assertEqual([one["code"] for one in problem["errors"]], ["forbidden_address"])
+            ask("POST", "/pqc/scan", {"scenarioId": "bank-tls-inventory", "useFixture": True}, 202)
+            waiting = wait_until(lambda: ask("GET", path + "/deliveries")["count"] and newest()["lastOutcome"] and newest(), 30,
+                                 "an attempt")
+            self.assertEqual((waiting["state"], waiting["lastOutcome"]), ("queued", "blocked"))
+            self.assertIn('carnet_delivery_attempts_total{channel="webhook",outcome="blocked"}',
+                          call("GET", service.url + "/metrics").body.decode())
+            self.assertEqual(len(hook.ids), 1)
+            # It is for its receiver again: the same delivery goes there.
+            now[:] = ["127.0.0.1"]
+            wait_until(lambda: newest()["state"] == "delivered", 60, "the delivery")
+            self.assertEqual(hook.ids[1:], [waiting["id"]])
 
     def test_a_stop_waits_for_no_name_server(self):
         data = f"{self.folder}/data"

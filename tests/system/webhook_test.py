@@ -23,6 +23,7 @@ import threading
 import time
 
 import harness
+import name_server
 
 
 CARNET = os.path.abspath(sys.argv[1])
@@ -322,13 +323,15 @@ def check_metrics(service):
 
 
 class MailServer:
-    """A scripted SMTP server: `script` gives its answer to a verb, or None to hang; keeps the messages that it took."""
+    """A scripted SMTP server: `script` gives its answer to a verb, "hang", or None for what is usual; keeps the messages that it took.
+    `upgrade`: the context of a STARTTLS without which it takes nothing."""
 
-    def __init__(self, script=None, context=None, password=None):
+    def __init__(self, script=None, context=None, password=None, upgrade=None, host="127.0.0.1"):
         self.script, self.context, self.password = script or (lambda verb, number: None), context, password
+        self.upgrade, self.clear = upgrade, []
         self.messages, self.commands = [], []
         self.changed = threading.Condition()
-        self.socket = socket.create_server(("127.0.0.1", 0), backlog=16)
+        self.socket = socket.create_server((host, 0), backlog=16)
         self.port = self.socket.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -344,18 +347,21 @@ class MailServer:
         try:
             if self.context:
                 connection = self.context.wrap_socket(connection, server_side=True)
-            stream = connection.makefile("rwb")
-            self._dialogue(stream)
+            if not self._dialogue(connection.makefile("rwb"), "220 mail.example ESMTP", self.upgrade is None):
+                connection = self.upgrade.wrap_socket(connection, server_side=True)
+                self._dialogue(connection.makefile("rwb"), None, True)
         except (OSError, ValueError):
             pass
         finally:
             connection.close()
 
-    def _dialogue(self, stream):
+    def _dialogue(self, stream, greeting, secure):
+        """False if TLS is to begin; `secure`: it need not."""
         def say(line):
             stream.write(line.encode() + b"\r\n")
             stream.flush()
-        say("220 mail.example ESMTP")
+        if greeting:
+            say(greeting)
         while line := stream.readline().decode():
             verb = line.split(" ")[0].split(":")[0].strip().upper()
             with self.changed:
@@ -367,6 +373,12 @@ class MailServer:
                 threading.Event().wait(90)
             elif scripted:
                 say(scripted)
+            elif verb == "STARTTLS" and not secure:
+                say("220 go on")
+                return False
+            elif not secure and verb != "QUIT":
+                self.clear.append(verb)
+                say("250-mail.example\r\n250 STARTTLS" if verb == "EHLO" else "530 STARTTLS first")
             elif verb == "EHLO":
                 say("250-mail.example" if self.password else "250 mail.example")
                 if self.password:
@@ -388,9 +400,10 @@ class MailServer:
                 say("250 taken")
             elif verb == "QUIT":
                 say("221 bye")
-                return
+                return True
             else:
                 say("250 fine")
+        return True
 
     def wait(self, count, seconds=30):
         with self.changed:
@@ -401,11 +414,11 @@ class MailServer:
         self.socket.close()
 
 
-def mail_case(folder, name, server, flags, check, url="smtp"):
+def mail_case(folder, name, server, flags, check, url="smtp", host="127.0.0.1"):
     """A schedule that mails, run once against this mail server."""
     data = f"{folder}/{name}"
     key = harness.init(CARNET, data)["operator"]
-    with harness.Service(CARNET, data, "--smtp-url", f"{url}://127.0.0.1:{server.port}", "--smtp-from", "carnet@example.org",
+    with harness.Service(CARNET, data, "--smtp-url", f"{url}://{host}:{server.port}", "--smtp-from", "carnet@example.org",
                          "--rate-limit", "100000", *flags) as service:
         schedule = tenant_call(service, key, "POST", "/tenant/schedules", {
             "name": "Prüfung der Läden", "scan": {"scenarioId": "bank-tls-inventory", "useFixture": True},
@@ -458,6 +471,43 @@ def check_mail(folder, trusted, untrusted):
     mail_case(folder, "mail-hang", server, [], lambda service, key: mail_state(service, key, "queued", "timeout"))
 
 
+def own_address():
+    """One of this machine's that is not loopback, which mail needs STARTTLS for; None if it has none. Nothing is sent."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))
+        except OSError:
+            return None
+        found = probe.getsockname()[0]
+        return None if found.startswith("127.") else found
+
+
+def check_starttls(folder):
+    """STARTTLS with the name that was asked for, and no word in the clear where it cannot be."""
+    here = own_address()
+    if here is None:
+        print("no address but loopback: STARTTLS left out")
+        return
+    password = f"{folder}/password"
+    ours, stranger = certificate(folder, "mail.example"), certificate(folder, "other.example")
+    with name_server.NameServer(lambda name, kind: [name_server.address(name, here)]) as dns:
+        flags = ["--outbound-ca-file", f"{folder}/mail.example.crt", "--dns-server", dns.at, "--smtp-user", "carnet",
+                 "--smtp-password-file", password]
+
+        def case(name, server, state, outcome):
+            mail_case(folder, name, server, flags, lambda service, key: mail_state(service, key, state, outcome), host="mail.example")
+        server = MailServer(upgrade=ours, password="right horse", host=here)
+        case("mail-starttls", server, "delivered", "2xx")
+        assert server.clear == ["EHLO"] and any(line.startswith("AUTH") for line in server.commands), server.commands
+        assert len(server.messages) == 1 and b"team@example.org" in server.messages[0]
+        for name, server in (("mail-none", MailServer(password="right horse", host=here)),
+                             ("mail-stranger", MailServer(upgrade=stranger, password="right horse", host=here)),
+                             ("mail-refuses", MailServer(lambda verb, _number: "454 not now" if verb == "STARTTLS" else None,
+                                                         upgrade=ours, password="right horse", host=here))):
+            case(name, server, "queued", "tls")
+            assert not server.messages and not any(line.startswith(("AUTH", "MAIL")) for line in server.commands), server.commands
+
+
 def main():
     with tempfile.TemporaryDirectory() as folder:
         data = f"{folder}/data"
@@ -482,6 +532,7 @@ def main():
             assert again[0]["body"] == again[1]["body"]
             receiver.close()
         check_mail(folder, trusted, untrusted)
+        check_starttls(folder)
     print("ok")
 
 
