@@ -186,6 +186,9 @@ TEST_F(TransparencyTest, ACosignatureIsAddedToThePublishedCheckpoint) {
   const HttpAnswer taken = hand_in(witness.cosigned(head, now_s()));
   ASSERT_EQ(taken.status, 200) << taken.body;
   EXPECT_EQ(parsed(taken).at("witnesses").as_array().at(0).as_string(), witness.key.name);
+  const HttpAnswer trail = stack.ask("GET", "/admin/audit?action=transparency.cosign&actor=witness",
+                                     Stack::bearer(std::string(Stack::kAdminKey)));
+  EXPECT_EQ(parsed(trail).at("count"), 1);
   const std::string after = stack.ask("GET", "/log/checkpoint").body;
   ASSERT_TRUE(after.starts_with(before));
   const auto note = evidence::parse_note(after);
