@@ -55,6 +55,12 @@ Result<AlertBook> open_book(store::Connection& connection, Random& random,
                           .dry = dry});
 }
 
+// What a person may change of an alert, for the trail.
+std::string changing_json(const store::AlertRow& row) {
+  return json::write(bj::object{
+      {"status", row.status}, {"acknowledgedBy", row.acknowledged_by}, {"note", row.note}});
+}
+
 }  // namespace
 
 const std::vector<std::string_view>& alert_kind_names() {
@@ -189,8 +195,10 @@ Task<Result<store::AlertRow>> Alerts::patch(const Actor& actor, AlertId id, Patc
                         "new one.");
     bj::object detail{{"kind", after->kind}, {"status", after->status}};
     if (patch.note) detail["note"] = *patch.note;
+    const AuditChange change{.before = changing_json(*before), .after = changing_json(*after)};
     CARNET_TRY_VOID(store::audit::insert(
-        connection, audit_row(actor, "alert.update", id.str(), json::write(detail), now, random_)));
+        connection,
+        audit_row(actor, "alert.update", id.str(), json::write(detail), now, random_, change)));
     return std::move(*after);
   };
   co_return co_await db_.write<store::AlertRow>(work);

@@ -183,6 +183,15 @@ bj::object change_detail(const WebhookFields& fields, const std::string& url) {
   return detail;
 }
 
+// What of a webhook may change, for the trail.
+std::string changing_json(const store::WebhookRow& row) {
+  return json::write(bj::object{{"url", without_path(row.url)},
+                                {"events", row.events},
+                                {"format", row.format},
+                                {"description", row.description},
+                                {"paused", row.paused}});
+}
+
 }  // namespace
 
 Task<Result<store::WebhookRow>> Webhooks::patch(const Actor& actor, WebhookId id,
@@ -197,10 +206,12 @@ Task<Result<store::WebhookRow>> Webhooks::patch(const Actor& actor, WebhookId id
     CARNET_TRY_VOID(connection.lock(lock_of(id)));
     CARNET_TRY(row, store::webhooks::find(connection, tenant, id));
     if (!row) return no_such_webhook();
+    const std::string before = changing_json(*row);
     if (fields.url) row->url = checked.url;
     if (fields.events) row->events = checked.events;
     CARNET_TRY_VOID(apply(connection, *row, fields, now));
-    CARNET_TRY_VOID(store::audit::insert(connection, trail));
+    CARNET_TRY_VOID(store::audit::insert(
+        connection, with_change(trail, {.before = before, .after = changing_json(*row)})));
     return std::move(*row);
   };
   CARNET_CO_TRY(row, co_await parts_.db.write<store::WebhookRow>(work));
