@@ -49,7 +49,7 @@ class Alerts(unittest.TestCase):
         self.keys = init(CARNET, self.folder / "data")
         self.log = open(self.folder / "log", "w")
         self.addCleanup(self.log.close)
-        self.service = Service(CARNET, self.folder / "data", log=self.log)
+        self.service = Service(CARNET, self.folder / "data", "--rate-limit", "100000", log=self.log)
         self.addCleanup(self.service.__exit__)
         self.receiver = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
         self.receiver.calls = []

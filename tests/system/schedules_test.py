@@ -28,7 +28,7 @@ class Schedules(unittest.TestCase):
         self.start()
 
     def start(self):
-        self.service = Service(CARNET, self.data)
+        self.service = Service(CARNET, self.data, "--rate-limit", "100000")
         self.addCleanup(self.service.__exit__)
 
     def ask(self, method, path, body=None, role="operator", status=200, **headers):

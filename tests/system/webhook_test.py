@@ -5,6 +5,7 @@ Usage: webhook_test.py CARNET
 """
 
 import base64
+import contextlib
 import email
 import email.policy
 import hashlib
@@ -411,6 +412,8 @@ class MailServer:
         return self.messages
 
     def close(self):
+        with contextlib.suppress(OSError):
+            self.socket.shutdown(socket.SHUT_RDWR)  # or a thread in accept() would take one more
         self.socket.close()
 
 
@@ -465,7 +468,7 @@ def check_mail(folder, trusted, untrusted):
     server = MailServer(context=untrusted)
     mail_case(folder, "mail-cert", server, [], lambda service, key: mail_state(service, key, "queued", "tls"), "smtps")
     server = MailServer()
-    server.socket.close()
+    server.close()
     mail_case(folder, "mail-off", server, [], lambda service, key: mail_state(service, key, "queued", "refused"))
     server = MailServer(lambda verb, _number: "hang" if verb == "MAIL" else None)
     mail_case(folder, "mail-hang", server, [], lambda service, key: mail_state(service, key, "queued", "timeout"))
