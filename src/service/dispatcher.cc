@@ -12,8 +12,8 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
-#include "base/encoding.h"
 #include "service/dispatch_round.h"
+#include "service/owner_name.h"
 #include "service/signal.h"
 
 namespace carnet::service {
@@ -36,12 +36,6 @@ constexpr std::chrono::minutes kLastAttemptBefore{30};
 constexpr std::chrono::minutes kLaneKept{1};
 constexpr int kPurgeAtOnce = 1000;  // limit: internal
 constexpr int kGone = 410;
-
-std::string random_name(Random& random) {
-  std::array<std::uint8_t, 16> bytes{};
-  random.fill(bytes);
-  return to_hex(bytes);
-}
 
 // An SMTP answer that another try cannot change (RFC 5321 section 4.2.1), unless it is about who we
 // are, which the operator can change.
@@ -88,7 +82,7 @@ struct Dispatcher::State {
         log(log_in),
         courier(courier_in),
         options(options_in),
-        name(random_name(random_in)) {}
+        name(new_owner_name(random_in)) {}
 
   store::Database& db;
   const Clock& clock;

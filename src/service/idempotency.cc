@@ -5,6 +5,7 @@
 #include "base/encoding.h"
 #include "base/json.h"
 #include "crypto/hash.h"
+#include "service/owner_name.h"
 #include "store/repositories.h"
 
 namespace carnet::service {
@@ -65,11 +66,8 @@ Idempotency::Idempotency(store::Database& db, const Clock& clock, Random& random
     : db_(db),
       clock_(clock),
       random_(random),
-      seal_key_(crypto::derive_key(pepper, "carnet idempotency v1")) {
-  std::array<std::uint8_t, 16> bytes{};
-  random_.fill(bytes);
-  owner_ = to_hex(bytes);
-}
+      seal_key_(crypto::derive_key(pepper, "carnet idempotency v1")),
+      owner_(new_owner_name(random)) {}
 
 Task<Result<std::optional<KeptAnswer>>> Idempotency::begin(TenantId tenant, std::string operation,
                                                            std::string key, std::string body) {

@@ -9,7 +9,7 @@
 #include <boost/asio/thread_pool.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
-#include "base/encoding.h"
+#include "service/owner_name.h"
 #include "service/scan_ended.h"
 #include "service/scan_run.h"
 #include "service/scans.h"
@@ -19,18 +19,12 @@ namespace {
 
 constexpr std::chrono::milliseconds kBackoffMax{10'000};
 
-std::string random_name(Random& random) {
-  std::array<std::uint8_t, 16> bytes{};
-  random.fill(bytes);
-  return to_hex(bytes);
-}
-
 }  // namespace
 
 struct ScanWorker::State {
   State(store::Database& db, const Clock& clock, Random& random, const Log& log,
         net::Dialer& dialer, probe::EngineLimits limits, Options options)
-      : name(random_name(random)),
+      : name(new_owner_name(random)),
         probes_at_once(limits.probes_at_once),
         engine(dialer, clock, random, limits),
         context{.db = db,

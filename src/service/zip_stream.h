@@ -1,8 +1,9 @@
 #pragma once
 // A ZIP archive that is written while it is sent: nobody need know how long an entry will be, and
 // nothing of it is kept but a line per entry. Deflated, with data descriptors and ZIP64 throughout
-// (APPNOTE 6.3), which Info-ZIP 6, 7-Zip, libarchive and Python read. Values; not shared between
-// threads.
+// (APPNOTE 6.3), which Info-ZIP 6, 7-Zip, libarchive and Python read. Not by libzip, which packs
+// the bundles: it seeks in what it writes, so the whole would have to be somewhere first. Not
+// shared between threads.
 
 #include <cstdint>
 #include <memory>

@@ -30,14 +30,12 @@ import name_server
 CARNET = os.path.abspath(sys.argv[1])
 
 
-class Receiver:
-    """A raw TCP server; `act(connection, request)` does what it likes with each request."""
+class Listening:
+    """Serves every connection on a thread of its own."""
 
-    def __init__(self, act, context=None):
-        self.act, self.context = act, context
-        self.requests, self.connections = [], []
+    def listen(self, host="127.0.0.1"):
         self.changed = threading.Condition()
-        self.socket = socket.create_server(("127.0.0.1", 0), backlog=128)
+        self.socket = socket.create_server((host, 0), backlog=128)
         self.port = self.socket.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -48,6 +46,20 @@ class Receiver:
             except OSError:
                 return
             threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def close(self):
+        with contextlib.suppress(OSError):
+            self.socket.shutdown(socket.SHUT_RDWR)  # or a thread in accept() would take one more
+        self.socket.close()
+
+
+class Receiver(Listening):
+    """A raw TCP server; `act(connection, request)` does what it likes with each request."""
+
+    def __init__(self, act, context=None):
+        self.act, self.context = act, context
+        self.requests, self.connections = [], []
+        self.listen()
 
     def _serve(self, connection):
         try:
@@ -87,7 +99,7 @@ class Receiver:
         return self.requests
 
     def close(self):
-        self.socket.close()
+        super().close()
         for connection in self.connections:
             connection.close()
 
@@ -323,7 +335,7 @@ def check_metrics(service):
         assert name in text, name
 
 
-class MailServer:
+class MailServer(Listening):
     """A scripted SMTP server: `script` gives its answer to a verb, "hang", or None for what is usual; keeps the messages that it took.
     `upgrade`: the context of a STARTTLS without which it takes nothing."""
 
@@ -331,18 +343,7 @@ class MailServer:
         self.script, self.context, self.password = script or (lambda verb, number: None), context, password
         self.upgrade, self.clear = upgrade, []
         self.messages, self.commands = [], []
-        self.changed = threading.Condition()
-        self.socket = socket.create_server((host, 0), backlog=16)
-        self.port = self.socket.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def _accept(self):
-        while True:
-            try:
-                connection, _ = self.socket.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+        self.listen(host)
 
     def _serve(self, connection):
         try:
@@ -410,11 +411,6 @@ class MailServer:
         with self.changed:
             assert self.changed.wait_for(lambda: len(self.messages) >= count, seconds), f"{len(self.messages)} messages"
         return self.messages
-
-    def close(self):
-        with contextlib.suppress(OSError):
-            self.socket.shutdown(socket.SHUT_RDWR)  # or a thread in accept() would take one more
-        self.socket.close()
 
 
 def mail_case(folder, name, server, flags, check, url="smtp", host="127.0.0.1"):
