@@ -3,9 +3,8 @@
 
 #include <gtest/gtest.h>
 
-#include <deque>
-
 #include "probe/limiter.h"
+#include "probe/tests/fake_server.h"
 #include "probe/tests/harness.h"
 #include "probe/tests/servers.h"
 #include "probe/tests/vectors.h"
@@ -15,73 +14,12 @@ namespace {
 
 using inventory::Profile;
 using inventory::Support;
+using test::receive;
+using test::ScriptedServer;
+using test::send_all;
+using test::wait_for_close;
 using namespace std::chrono_literals;
 
-// Listens on loopback and lets `serve` treat each connection on a thread of its own.
-class FakeServer {
- public:
-  explicit FakeServer(std::function<void(int)> serve) : serve_(std::move(serve)) {
-    fd_ = socket(AF_INET, SOCK_STREAM, 0);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof(address);
-    bind(fd_, reinterpret_cast<sockaddr*>(&address), size);
-    listen(fd_, 128);
-    getsockname(fd_, reinterpret_cast<sockaddr*>(&address), &size);
-    port_ = ntohs(address.sin_port);
-    acceptor_ = std::thread([this] { accept_all(); });
-  }
-  FakeServer(const FakeServer&) = delete;
-  FakeServer& operator=(const FakeServer&) = delete;
-  ~FakeServer() {
-    shutdown(fd_, SHUT_RDWR);
-    acceptor_.join();
-    close(fd_);
-    for (std::thread& thread : threads_) thread.join();
-  }
-  [[nodiscard]] std::uint16_t port() const { return port_; }
-  [[nodiscard]] int accepted() const { return accepted_; }
-  [[nodiscard]] int most_at_once() const { return most_at_once_; }
-
- private:
-  void accept_all() {
-    while (true) {
-      const int peer = accept(fd_, nullptr, nullptr);
-      if (peer < 0) return;
-      ++accepted_;
-      const int now = ++open_;
-      int most = most_at_once_;
-      while (now > most && !most_at_once_.compare_exchange_weak(most, now)) {
-      }
-      threads_.emplace_back([this, peer] {
-        serve_(peer);
-        --open_;
-        close(peer);
-      });
-    }
-  }
-  std::function<void(int)> serve_;
-  int fd_ = -1;
-  std::uint16_t port_ = 0;
-  std::atomic<int> accepted_{0}, open_{0}, most_at_once_{0};
-  std::deque<std::thread> threads_;
-  std::thread acceptor_;
-};
-
-Bytes receive(int fd) {
-  Bytes buffer(8192);
-  const ssize_t got = recv(fd, buffer.data(), buffer.size(), 0);
-  buffer.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
-  return buffer;
-}
-void send_all(int fd, std::span<const std::uint8_t> data) {
-  [[maybe_unused]] const auto sent = send(fd, data.data(), data.size(), MSG_NOSIGNAL);
-}
-void wait_for_close(int fd) {
-  while (!receive(fd).empty()) {
-  }
-}
 void reset(int fd) {
   const linger now{1, 0};
   setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
@@ -107,7 +45,7 @@ EngineLimits short_limits() {
 }
 
 TEST(Hostile, SilentServerIsNotReachedAndNothingIsClaimed) {
-  FakeServer server(wait_for_close);
+  ScriptedServer server(wait_for_close);
   test::Harness harness(short_limits());
   const auto endpoint = harness.one(server.port());
   EXPECT_FALSE(endpoint.reached);
@@ -119,7 +57,7 @@ TEST(Hostile, SilentServerIsNotReachedAndNothingIsClaimed) {
 
 TEST(Hostile, DripIsCutOffByTheDeadline) {
   const Bytes answer = test::vector("tls12_ecdhe_flight");
-  FakeServer server([&answer](int fd) {
+  ScriptedServer server([&answer](int fd) {
     for (const std::uint8_t byte : answer) {
       if (send(fd, &byte, 1, MSG_NOSIGNAL) != 1) return;
       std::this_thread::sleep_for(20ms);  // the server's slowness is what is tested
@@ -132,7 +70,7 @@ TEST(Hostile, DripIsCutOffByTheDeadline) {
 }
 
 TEST(Hostile, GarbageIsNamed) {
-  FakeServer server([](int fd) {
+  ScriptedServer server([](int fd) {
     receive(fd);
     send_all(fd, as_bytes("HTTP/1.1 400 Bad Request\r\n\r\n"));
   });
@@ -142,7 +80,7 @@ TEST(Hostile, GarbageIsNamed) {
 }
 
 TEST(Hostile, ResetIsNotAVerdict) {
-  FakeServer server([](int fd) {
+  ScriptedServer server([](int fd) {
     receive(fd);
     reset(fd);
   });
@@ -154,7 +92,7 @@ TEST(Hostile, ResetIsNotAVerdict) {
 
 TEST(Hostile, EndlessRetryRequestForOneGroupProvesThatGroupAlone) {
   const Bytes retry = test::vector("tls13_retry_request");  // always x25519
-  FakeServer server([&retry](int fd) {
+  ScriptedServer server([&retry](int fd) {
     receive(fd);
     send_all(fd, retry);
   });
@@ -175,7 +113,7 @@ TEST(Hostile, GroupThatWasNotOfferedProvesNothing) {
   Bytes retry = test::vector("tls13_retry_request");
   retry[retry.size() - 2] = 0xFA;  // GREASE
   retry[retry.size() - 1] = 0xFA;
-  FakeServer server([&retry](int fd) {
+  ScriptedServer server([&retry](int fd) {
     receive(fd);
     send_all(fd, retry);
   });
@@ -193,7 +131,7 @@ TEST(Hostile, ServerHelloInsteadOfRetryRequestProvesNoGroup) {
       "160303005a020000560303a6af06a4121860dc5e6e60249cd34c95930c8ac5cb1434dac155772ed3e26928001301"
       "00002e00330024001d0020c9828876112095fe66762bdbf7c672e156d6cc253b833df1dd69b1b04e751f0f002b00"
       "020304");
-  FakeServer server([&hello](int fd) {
+  ScriptedServer server([&hello](int fd) {
     receive(fd);
     send_all(fd, hello);
   });
@@ -210,7 +148,7 @@ TEST(Hostile, LargeHelloIntolerance) {
   test::make_ecdsa(dir);
   const auto real = test::openssl_server(
       dir, {"-tls1_3", "-cert", dir.file("ecdsa.crt"), "-key", dir.file("ecdsa.key")});
-  FakeServer server([&real](int fd) {
+  ScriptedServer server([&real](int fd) {
     const Bytes hello = receive(fd);
     if (hello.size() > 1500) return reset(fd);
     const int onward = socket(AF_INET, SOCK_STREAM, 0);
@@ -250,7 +188,7 @@ TEST(Engine, DeniedAddressTellsTheOperatorWhatToDo) {
 }
 
 TEST(Engine, UnknownKindFindsSshBehindASlowGreeting) {
-  FakeServer server([](int fd) {
+  ScriptedServer server([](int fd) {
     receive(fd);  // says nothing until it hears something
     send_all(fd, as_bytes("SSH-2.0-late\r\n"));
   });
@@ -261,7 +199,7 @@ TEST(Engine, UnknownKindFindsSshBehindASlowGreeting) {
 }
 
 TEST(Engine, ManyEndpointsStayWithinTheLimits) {
-  FakeServer server([](int fd) {
+  ScriptedServer server([](int fd) {
     receive(fd);
     send_all(fd, *from_hex("15030300020246"));  // protocol_version
   });
@@ -286,7 +224,7 @@ TEST(Engine, ManyEndpointsStayWithinTheLimits) {
 }
 
 TEST(Engine, CancelEndsSoonAndHandsOverNothingMore) {
-  FakeServer server(wait_for_close);
+  ScriptedServer server(wait_for_close);
   EngineLimits limits;
   limits.handshake = 60s;
   limits.target = 120s;
@@ -304,7 +242,7 @@ TEST(Engine, CancelEndsSoonAndHandsOverNothingMore) {
 }
 
 TEST(Engine, ScansOnSeveralExecutorsShareTheLimits) {
-  FakeServer server([](int fd) {
+  ScriptedServer server([](int fd) {
     receive(fd);
     send_all(fd, *from_hex("15030300020246"));
   });
