@@ -156,12 +156,23 @@ class TlsServer:
         self.child.wait()
 
 
-def can_connect(port):
+def can_connect(port, host="127.0.0.1"):
     try:
-        socket.create_connection(("127.0.0.1", port), 1).close()
+        socket.create_connection((host, port), 1).close()
         return True
     except OSError:
         return False
+
+
+def own_address():
+    """One of this machine's that is not loopback, which mail needs STARTTLS for; None if it has none. Nothing is sent."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))
+        except OSError:
+            return None
+        found = probe.getsockname()[0]
+        return None if found.startswith("127.") else found
 
 
 def wait_until(condition, seconds, what):

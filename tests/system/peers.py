@@ -19,9 +19,9 @@ class Skipped(Exception):
     """This server cannot run here; the text says why."""
 
 
-def free_port():
+def free_port(address="127.0.0.1"):
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+        probe.bind((address, 0))
         return probe.getsockname()[1]
 
 
@@ -67,8 +67,8 @@ class Certificate:
 class Peer:
     """One running server; `ports` by name."""
 
-    def __init__(self, name, folder, command, ports, **options):
-        self.name, self.folder, self.ports = name, folder, ports
+    def __init__(self, name, folder, command, ports, host="127.0.0.1", **options):
+        self.name, self.folder, self.ports, self.host = name, folder, ports, host
         self.log = open(f"{folder}/{name}.log", "wb")
         self.child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self.log, stderr=subprocess.STDOUT,
                                       start_new_session=True, **options)
@@ -86,7 +86,7 @@ class Peer:
         if self.child.poll() is not None:
             with open(self.log.name, errors="replace") as log:
                 raise RuntimeError(f"{self.name} ended with {self.child.returncode}: {log.read()[-2000:]}")
-        return all(harness.can_connect(port) for port in self.ports.values())
+        return all(harness.can_connect(port, self.host) for port in self.ports.values())
 
     def stop(self):
         # The whole session of ours: some servers leave children behind that their parent would have ended.
@@ -148,6 +148,66 @@ tls_certificate = {certificate.crt}{missing}
 tls_privatekey = {certificate.key}{missing}
 """)
     return Peer(f"exim-{tls}", home, ["/usr/sbin/exim4", "-C", config, "-bdf", "-q1h"], {"smtp": port})
+
+
+def mail_host(folder, certificate, address, user, password, name="mail"):
+    """Exim as an organisation's mail server on this address: ports `smtp` (STARTTLS) and `smtps`, takes nothing without TLS and a login,
+    knows team@ and ops@example.org, and delivers what it takes into the Maildir at `maildir`, under the envelope's recipient."""
+    program = shutil.which("exim4", path=f"{os.environ['PATH']}:/usr/sbin")
+    if not program:
+        raise Skipped("exim4 is not installed")
+    account_name = account("Debian-exim")
+    home = sub_folder(folder, name, account_name)
+    ports = {"smtp": free_port(address), "smtps": free_port(address)}
+    config = write(f"{home}/exim.conf", f"""
+primary_hostname = mail.example
+exim_user = {account_name}
+exim_group = {group_of(account_name)}
+exim_path = {program}
+deliver_drop_privilege = true
+daemon_smtp_ports = {ports["smtp"]} : {ports["smtps"]}
+tls_on_connect_ports = {ports["smtps"]}
+local_interfaces = {address}
+spool_directory = {sub_folder(home, "spool", account_name)}
+log_file_path = {sub_folder(home, "log", account_name)}/%slog
+pid_file_path = {home}/exim.pid
+keep_environment =
+tls_advertise_hosts = *
+tls_certificate = {certificate.crt}
+tls_privatekey = {certificate.key}
+auth_advertise_hosts = ${{if def:tls_in_cipher {{*}}{{}}}}
+acl_smtp_rcpt = recipients
+acl_smtp_data = accept
+begin acl
+recipients:
+  require message = TLS and a login first
+          encrypted = *
+          authenticated = *
+  deny message = no such mailbox here
+       ! recipients = team@example.org : ops@example.org
+  accept
+begin routers
+here:
+  driver = accept
+  transport = box
+begin transports
+box:
+  driver = appendfile
+  maildir_format
+  directory = {sub_folder(home, "box", account_name)}
+  envelope_to_add
+  return_path_add
+begin authenticators
+plain:
+  driver = plaintext
+  public_name = PLAIN
+  server_prompts = :
+  server_condition = ${{if and{{{{eq{{$auth2}}{{{user}}}}}{{eq{{$auth3}}{{{password}}}}}}}}}
+  server_set_id = $auth2
+""")
+    peer = Peer(name, home, [program, "-C", config, "-bdf", "-q1h"], ports, host=address)
+    peer.maildir = f"{home}/box"
+    return peer
 
 
 def dovecot(folder, certificate):

@@ -470,20 +470,9 @@ def check_mail(folder, trusted, untrusted):
     mail_case(folder, "mail-hang", server, [], lambda service, key: mail_state(service, key, "queued", "timeout"))
 
 
-def own_address():
-    """One of this machine's that is not loopback, which mail needs STARTTLS for; None if it has none. Nothing is sent."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect(("192.0.2.1", 9))
-        except OSError:
-            return None
-        found = probe.getsockname()[0]
-        return None if found.startswith("127.") else found
-
-
 def check_starttls(folder):
     """STARTTLS with the name that was asked for, and no word in the clear where it cannot be."""
-    here = own_address()
+    here = harness.own_address()
     if here is None:
         print("no address but loopback: STARTTLS left out")
         return
