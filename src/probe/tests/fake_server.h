@@ -42,7 +42,6 @@ class ScriptedServer {
   }
   [[nodiscard]] std::uint16_t port() const { return port_; }
   [[nodiscard]] int accepted() const { return accepted_; }
-  [[nodiscard]] int most_at_once() const { return most_at_once_; }
 
  private:
   void accept_all() {
@@ -50,13 +49,8 @@ class ScriptedServer {
       const int peer = accept(fd_, nullptr, nullptr);
       if (peer < 0) return;
       ++accepted_;
-      const int now = ++open_;
-      int most = most_at_once_;
-      while (now > most && !most_at_once_.compare_exchange_weak(most, now)) {
-      }
       threads_.emplace_back([this, peer] {
         serve_(peer);
-        --open_;
         close(peer);
       });
     }
@@ -64,7 +58,7 @@ class ScriptedServer {
   std::function<void(int)> serve_;
   int fd_ = -1;
   std::uint16_t port_ = 0;
-  std::atomic<int> accepted_{0}, open_{0}, most_at_once_{0};
+  std::atomic<int> accepted_{0};
   std::deque<std::thread> threads_;
   std::thread acceptor_;
 };

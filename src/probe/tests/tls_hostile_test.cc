@@ -57,12 +57,19 @@ std::function<void(int)> serve(const std::function<Script()>& make) {
   };
 }
 
-EngineLimits quick_limits() {
+// For servers that answer at once: nothing waits so long, however busy the machine is.
+EngineLimits patient_limits() {
   EngineLimits limits;
-  limits.handshake = 300ms;
-  limits.target = 3000ms;
+  limits.target = 30s;
   limits.connects_per_host_per_second = 500;
   limits.connect_burst_per_host = 500;
+  return limits;
+}
+// For servers that make the probe wait. What they say at once must arrive all the same.
+EngineLimits short_limits() {
+  EngineLimits limits = patient_limits();
+  limits.handshake = 1000ms;
+  limits.target = 5s;
   return limits;
 }
 
@@ -75,7 +82,7 @@ std::string finding_detail(const inventory::TlsObservation& tls, std::string_vie
 
 TEST(TlsHostile, HonestScriptIsProven) {
   ScriptedServer server(serve([] { return Script{}; }));
-  test::Harness harness(quick_limits());
+  test::Harness harness(patient_limits());
   const auto endpoint = harness.one(server.port());
   ASSERT_TRUE(endpoint.reached) << endpoint.unreached_reason;
   EXPECT_TRUE(endpoint.tls->handshake_proof.proven);
@@ -95,7 +102,7 @@ TEST(TlsHostile, WhatDoesNotFitIsAFindingAndNoProof) {
            {{.verify = flip}, "the server's signature does not fit its certificate"},
            {{.records = spoil}, "does not decrypt"}}) {
     ScriptedServer server(serve([&] { return lie.script; }));
-    test::Harness harness(quick_limits());
+    test::Harness harness(patient_limits());
     const auto endpoint = harness.one(server.port());
     ASSERT_TRUE(endpoint.reached) << endpoint.unreached_reason;
     EXPECT_FALSE(endpoint.tls->handshake_proof.proven);
@@ -116,7 +123,7 @@ TEST(TlsHostile, HelloRetryLoopEndsAtTheSecond) {
       if (!send_bytes(fd, script.answer(hello))) return;
     }
   });
-  test::Harness harness(quick_limits());
+  test::Harness harness(patient_limits());
   const auto endpoint = harness.one(server.port());
   ASSERT_TRUE(endpoint.reached) << endpoint.unreached_reason;
   EXPECT_FALSE(endpoint.tls->handshake_proof.proven);
@@ -135,11 +142,11 @@ TEST(TlsHostile, DrippingFlightEndsByTheDeadline) {
       if (!send_bytes(fd, Bytes{byte})) return;
     }
   });
-  test::Harness harness(quick_limits());
+  test::Harness harness(short_limits());
   const auto began = std::chrono::steady_clock::now();
   const auto endpoint = harness.one(server.port());
   const auto took = std::chrono::steady_clock::now() - began;
-  EXPECT_LT(took, 6s);
+  EXPECT_LT(took, 25s);
   if (endpoint.reached) {
     EXPECT_FALSE(endpoint.tls->handshake_proof.proven);
     EXPECT_THAT(test::supported_groups(*endpoint.tls), IsEmpty());
@@ -155,7 +162,7 @@ TEST(TlsHostile, SilenceBehindTheServerHello) {
     send_bytes(fd, std::span<const std::uint8_t>(flight).first(127));
     drain(fd);
   });
-  test::Harness harness(quick_limits());
+  test::Harness harness(short_limits());
   const auto endpoint = harness.one(server.port(), "tls", Profile::kQuick);
   ASSERT_TRUE(endpoint.reached) << endpoint.unreached_reason;
   EXPECT_FALSE(endpoint.tls->handshake_proof.proven);
@@ -166,10 +173,7 @@ TEST(TlsHostile, TenThousandNamesAndOneByteRecords) {
   Script script;
   script.sans = 9000;  // about 90 KB
   ScriptedServer names(serve([&] { return script; }));
-  EngineLimits limits = quick_limits();
-  limits.handshake = 5000ms;
-  limits.target = 20000ms;
-  test::Harness harness(limits);
+  test::Harness harness(patient_limits());
   auto endpoint = harness.one(names.port(), "tls", Profile::kQuick);
   ASSERT_TRUE(endpoint.reached) << endpoint.unreached_reason;
   EXPECT_TRUE(endpoint.tls->handshake_proof.proven);
@@ -189,7 +193,7 @@ TEST(TlsHostile, HugeCertificateIsRefusedWithTheReason) {
   script.chain = {Bytes(200'000, 0x30)};
   script.record_bytes = 16384;
   ScriptedServer server(serve([&] { return script; }));
-  test::Harness harness(quick_limits());
+  test::Harness harness(patient_limits());
   const auto endpoint = harness.one(server.port(), "tls", Profile::kQuick);
   ASSERT_TRUE(endpoint.reached) << endpoint.unreached_reason;
   EXPECT_THAT(finding_detail(*endpoint.tls, "handshake_failed"), HasSubstr("over 128 KiB"));
@@ -201,7 +205,7 @@ TEST(TlsHostile, AlertFloodAndRecordsBehindTheClose) {
     while (send_bytes(fd, Bytes{21, 3, 3, 0, 2, 1, 112})) {
     }
   });
-  test::Harness harness(quick_limits());
+  test::Harness harness(patient_limits());
   auto endpoint = harness.one(flood.port(), "tls", Profile::kQuick);
   EXPECT_FALSE(endpoint.reached);
   EXPECT_EQ(endpoint.unreached_reason, "too many warning alerts");
@@ -225,7 +229,7 @@ TEST(TlsHostile, StatedGroupsCountOnlyFromAProvenHandshake) {
   script.stated_groups = {0x11EC, 0x0017};
   script.finished = flip;
   ScriptedServer liar(serve([&] { return script; }));
-  test::Harness harness(quick_limits());
+  test::Harness harness(patient_limits());
   const auto endpoint = harness.one(liar.port());
   ASSERT_TRUE(endpoint.reached);
   EXPECT_THAT(test::supported_groups(*endpoint.tls), IsEmpty());

@@ -408,7 +408,7 @@ TEST_F(Sqlite, ReadsNoticeByThemselvesThatTheFileIsGone) {
   open_with_table();
   fs::remove(options_.path);
   const Closure<bool> nothing = [](Connection&) -> Result<bool> { return true; };
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
   Result<bool> answer = true;
   while (answer && std::chrono::steady_clock::now() < deadline)
     answer = db_->point_read<bool>(nothing);
@@ -446,7 +446,7 @@ TEST_F(Sqlite, ALockHeldByAnotherProcessIsBusyAndPasses) {
   EXPECT_EQ(rows(), 0);  // reads go on
   sqlite3_close(other);
   // Readiness returns without anybody writing.
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
   while (!db_->healthy() && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
   EXPECT_TRUE(db_->healthy());
   EXPECT_TRUE(run([](Connection& c) { return insert(c, 1); }));
