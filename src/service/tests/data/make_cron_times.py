@@ -66,10 +66,11 @@ def times(line, zone, start, count):
 def main():
     rng = random.Random(20261124)
     rows = []
-    starts = [dt.datetime(2026, 3, 28, 22, 10, tzinfo=UTC), dt.datetime(2026, 10, 24, 20, 0, tzinfo=UTC),
-              dt.datetime(2027, 3, 13, 23, 59, tzinfo=UTC), dt.datetime(2026, 11, 1, 4, 45, tzinfo=UTC),
-              dt.datetime(2011, 12, 29, 9, 30, tzinfo=UTC), dt.datetime(2026, 4, 4, 12, 0, tzinfo=UTC),
-              dt.datetime(2027, 2, 7, 1, 30, tzinfo=UTC)]
+    # All in the past, which later editions of the tz database leave as it is; the rules of years to come change.
+    starts = [dt.datetime(2014, 3, 29, 22, 10, tzinfo=UTC), dt.datetime(2015, 10, 24, 20, 0, tzinfo=UTC),
+              dt.datetime(2017, 3, 11, 23, 59, tzinfo=UTC), dt.datetime(2017, 11, 5, 4, 45, tzinfo=UTC),
+              dt.datetime(2011, 12, 29, 9, 30, tzinfo=UTC), dt.datetime(2018, 3, 31, 12, 0, tzinfo=UTC),
+              dt.datetime(2016, 2, 7, 1, 30, tzinfo=UTC)]
     for line in FIXED:
         for zone in ZONES:
             rows.append((line, zone, rng.choice(starts)))
@@ -78,13 +79,12 @@ def main():
                          field(rng, 0, 7)])
         if not line.endswith("*") and croniter.expand(line)[0][4] == ["*"]:
             continue
-        start = dt.datetime(2026, 1, 1, tzinfo=UTC) + dt.timedelta(minutes=rng.randrange(3 * 525600))
+        start = dt.datetime(2012, 1, 1, tzinfo=UTC) + dt.timedelta(minutes=rng.randrange(6 * 525600))
         rows.append((line, rng.choice(ZONES), rng.choice(starts) if rng.random() < 0.5 else start))
     print("# Made by make_cron_times.py; line | zone | after | the next times in UTC")
     for line, name, start in rows:
         found = times(line, zoneinfo.ZoneInfo(name), start, 5)
-        # The tz library reads no rules beyond the table of a zone's file, which ends in 2037.
-        text = " ".join(at.strftime("%Y-%m-%dT%H:%M:%SZ") for at in found if at.year < 2037)
+        text = " ".join(at.strftime("%Y-%m-%dT%H:%M:%SZ") for at in found if at.year < 2025)
         print(f"{line} | {name} | {start.strftime('%Y-%m-%dT%H:%M:%SZ')} | {text}")
 
 
