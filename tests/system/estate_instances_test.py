@@ -19,6 +19,7 @@ from harness import Service, call, wait_until
 
 HOOKS, SCANS = 20, 25
 SAMPLE = {"scenarioId": "bank-tls-inventory", "useFixture": True}
+DONE = 'carnet_retention_rounds_total{outcome="done"}'
 FLAGS = ("--log-level", "error", "--log-origin", "estate.example/log", "--rate-limit", "1000000")
 
 
@@ -130,8 +131,38 @@ def queue_deliveries(services, key, receiver):
     return hooks
 
 
-def check_take_over(service, keys):
+def real_scan(service, key, receiver):
+    """Of the receiver's port, which speaks no TLS; alerts are not raised about samples."""
+    scan = ask(service, key, "POST", "/pqc/scan", {"target": f"127.0.0.1:{receiver.server.server_port}", "profile": "quick"}, 202)["scanId"]
+    wait_until(lambda: ask(service, key, "GET", f"/pqc/scan/{scan}")["status"] == "success", 60, scan)
+    return scan
+
+
+def leave_work(cluster, name, service, keys, scan):
+    """What the leader alone would do at its next look, minutes from now: a dead link is tried, a scan is older than it is kept. Gives
+    the ids of the link and the scan."""
+    ask(service, keys["admin"], "PUT", "/tenant/settings", {"deadLinkTries": 5, "retentionDays": 30})
+    share = ask(service, keys["operator"], "POST", f"/tenant/scans/{scan}/share", {"label": "Left behind"}, 201)
+    ask(service, keys["operator"], "DELETE", f"/tenant/shares/{share['id']}")
+    for _ in range(5):
+        assert call("GET", f"{service.url}/r/{share['token']}").status != 200
+    wait_until(lambda: ask(service, keys["operator"], "GET", f"/tenant/shares/{share['id']}")["deadTries"] == 5, 30, "the tries, written")
+    old = "scan_01j0" + scan[len("scan_01j0"):]
+    cluster.sql(name, f"""INSERT INTO scans SELECT (jsonb_populate_record(s, jsonb_build_object('id', '{old}',
+                          'created_at', s.created_at - 8640000000, 'finished_at', s.finished_at - 8640000000))).*
+                          FROM scans s WHERE id = '{scan}'""")
+    assert ask(service, keys["operator"], "GET", f"/pqc/scan/{old}")["status"] == "success"
+    return share["id"], old
+
+
+def check_take_over(service, keys, link, old):
     """What one instance alone does is soon done by the one that is left."""
+    pause = threading.Event()
+    wait_until(lambda: metric(service, "carnet_alerts_passes_total") > 0 or pause.wait(0.2), 60, "a look at what comes by time")
+    wait_until(lambda: [alert for alert in ask(service, keys["operator"], "GET", "/tenant/alerts?kind=dead_link_tries")["alerts"]
+                        if alert["detail"]["shareId"] == link and alert["status"] == "open"] or pause.wait(0.2), 60, "its alert")
+    wait_until(lambda: metric(service, DONE) > 0 or pause.wait(0.2), 60, "a round of retention")
+    wait_until(lambda: call("GET", f"{service.url}/pqc/scan/{old}", keys["operator"]).status == 404 or pause.wait(0.2), 60, "its end")
     wait_until(lambda: metric(service, "carnet_schedules_leader") == 1, 15, "a leader of the schedules")
     sealed = metric(service, "carnet_audit_sealed_rows_total")
     ask(service, keys["operator"], "POST", "/tenant/webhooks", {"url": "http://127.0.0.1:9/", "events": ["alert.raised"]}, 201)
@@ -160,7 +191,8 @@ def check_deliveries(service, key, hooks, receiver):
 
 def main(carnet):
     with tempfile.TemporaryDirectory(prefix="carnet-estate-") as folder, pg_cluster.Cluster() as cluster:
-        data, database = f"{folder}/data", cluster.url(cluster.create_database())
+        data, name = f"{folder}/data", cluster.create_database()
+        database = cluster.url(name)
         out = subprocess.run([carnet, "init", "--data", data, "--tenant", "Test", "--database", database], capture_output=True, text=True,
                              check=True).stdout
         keys = dict(line.split()[:2] for line in out.splitlines() if "cnt_k_" in line)
@@ -168,16 +200,20 @@ def main(carnet):
         with Receiver() as receiver, Service(carnet, data, *flags) as first:
             wait_until(lambda: metric(first, "carnet_schedules_leader") == 1, 30, "a leader")
             wait_until(lambda: metric(first, "carnet_audit_sealed_rows_total") > 0, 30, "the first entries sealed")
+            wait_until(lambda: metric(first, "carnet_alerts_passes_total") > 0, 30, "the first look at what comes by time")
+            wait_until(lambda: metric(first, DONE) > 0, 30, "the first round of retention")
             with Service(carnet, data, *flags) as second:
                 services = [first, second]
                 check_runs(services, keys["operator"])
                 assert [metric(one, "carnet_schedules_leader") for one in services] == [1, 0]
-                assert metric(second, "carnet_audit_sealed_rows_total") == 0
+                assert [metric(second, one) for one in ("carnet_audit_sealed_rows_total", "carnet_alerts_passes_total", DONE)] == [0, 0, 0]
+                scan = real_scan(second, keys["operator"], receiver)
                 hooks = queue_deliveries(services, keys["operator"], receiver)
                 wait_until(lambda: metric(first, 'carnet_pool_used{pool="deliveries"}') > 0, 30, "calls of the one that leads")
+                link, old = leave_work(cluster, name, second, keys, scan)
                 first.kill()
                 receiver.go.set()
-                check_take_over(second, keys)
+                check_take_over(second, keys, link, old)
                 print("deliveries made twice:", check_deliveries(second, keys["operator"], hooks, receiver))
                 assert second.stop() == 0
     print("ok")
