@@ -23,8 +23,9 @@ class SourceStream final : public BodyStream {
     auto piece = co_await source_->next();
     if (piece) co_return std::move(*piece);
     broken_ = true;
-    log_.error("export_broken_off",
-               {{"request_id", request_id_}, {"internal", piece.error().internal}});
+    log_.error("export_broken_off", {{"request_id", request_id_},
+                                     {"reason", piece.error().public_detail},
+                                     {"internal", piece.error().internal}});
     co_return std::nullopt;
   }
   [[nodiscard]] bool broken() const override { return broken_; }

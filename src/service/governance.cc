@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 #include <boost/json.hpp>
+#include <map>
+#include <mutex>
 
 #include "base/json.h"
 #include "service/audit.h"
@@ -17,22 +19,61 @@ tl::unexpected<Error> no_such_tenant() {
   return make_error(ErrorCode::kNotFound, "There is no such tenant.");
 }
 
-// Counts an export as long as it lives.
-class CountedSource final : public TextSource {
+// An export that gives its place back when it is over.
+class PlacedSource final : public TextSource {
  public:
-  CountedSource(std::unique_ptr<TextSource> inner, std::shared_ptr<std::atomic<int>> running)
-      : inner_(std::move(inner)), running_(std::move(running)) {}
-  CountedSource(const CountedSource&) = delete;
-  CountedSource& operator=(const CountedSource&) = delete;
-  ~CountedSource() override { running_->fetch_sub(1); }
+  PlacedSource(std::unique_ptr<TextSource> inner, std::shared_ptr<void> place)
+      : inner_(std::move(inner)), place_(std::move(place)) {}
   Task<Result<std::optional<std::string>>> next() override { return inner_->next(); }
 
  private:
   std::unique_ptr<TextSource> inner_;
-  std::shared_ptr<std::atomic<int>> running_;
+  std::shared_ptr<void> place_;
 };
 
 }  // namespace
+
+// The exports that run: so many in all, so many of one tenant. Thread-safe.
+class Governance::ExportPlaces : public std::enable_shared_from_this<ExportPlaces> {
+ public:
+  // A place, which is given back with its last copy.
+  Result<std::shared_ptr<void>> take(const std::string& tenant) {
+    const std::lock_guard lock(mutex_);
+    int& mine = of_[tenant];
+    if (all_ >= kExportsMax)
+      return refused("There are {} exports running on this server; try again later.", all_);
+    if (mine >= kTenantExportsMax)
+      return refused(
+          "There are {} exports of this tenant running; wait for one, or for its connection to "
+          "be given up.",
+          mine);
+    ++mine;
+    ++all_;
+    return std::shared_ptr<void>(nullptr, [self = shared_from_this(), tenant](void*) {
+      const std::lock_guard again(self->mutex_);
+      --self->all_;
+      if (--self->of_[tenant] == 0) self->of_.erase(tenant);
+    });
+  }
+  [[nodiscard]] int running() {
+    const std::lock_guard lock(mutex_);
+    return all_;
+  }
+
+ private:
+  static tl::unexpected<Error> refused(std::string_view sentence, int running) {
+    constexpr int kRetry_s = 60;
+    return tl::unexpected(Error{.code = ErrorCode::kUnavailable,
+                                .public_detail = fmt::format(fmt::runtime(sentence), running),
+                                .internal = {},
+                                .fields = {},
+                                .retry_after_s = kRetry_s});
+  }
+
+  std::mutex mutex_;
+  std::map<std::string, int> of_;
+  int all_ = 0;
+};
 
 Governance::Governance(store::Database& db, const Clock& clock, Random& random, const Log& log,
                        const SigningKeys& keys)
@@ -43,7 +84,10 @@ Governance::Governance(store::Database& db, const Clock& clock, Random& random, 
       keys_(keys),
       signer_(keys, random),
       sealer_(db, clock, log, keys.current() ? &signer_ : nullptr),
-      packing_({.threads = 1, .waiting_max = kPackingWaitsMax}) {}
+      packing_({.threads = 1, .waiting_max = kPackingWaitsMax}),
+      exports_(std::make_shared<ExportPlaces>()) {}
+
+Governance::~Governance() = default;
 
 Task<Result<AuditVerdict>> Governance::verify_audit(TenantId tenant) {
   // A chain that was tampered with cannot always be sealed on: that is found below.
@@ -107,33 +151,42 @@ Task<Result<std::unique_ptr<TextSource>>> Governance::export_audit(const Actor& 
   co_return std::make_unique<AuditExport>(db_, actor.tenant.str(), std::move(head), format);
 }
 
+Task<Result<TenantExport::Begin>> Governance::begin_export(TenantId tenant) {
+  using Begin = TenantExport::Begin;
+  const auto out = std::make_shared<Result<Begin>>();
+  const auto work = [out, tenant, db = &db_, at = clock_.now()] {
+    const auto open = [&]() -> Result<Begin> {
+      CARNET_TRY(snapshot, store::open_snapshot(*db));
+      const auto find = [&tenant](store::Connection& connection) -> Result<store::TenantRow> {
+        CARNET_TRY(row, store::tenants::find(connection, tenant));
+        if (!row) return no_such_tenant();
+        return std::move(*row);
+      };
+      CARNET_TRY(row, snapshot->read<store::TenantRow>(find));
+      return Begin{.snapshot = std::move(snapshot), .at = at, .tenant = std::move(row)};
+    };
+    *out = open();
+  };
+  CARNET_CO_TRY_VOID(co_await packing_.run(work));
+  co_return std::move(*out);
+}
+
+// In this order: what the snapshot has was written down before it, and so has its place in the
+// trail by the time that is sealed.
 Task<Result<std::unique_ptr<TextSource>>> Governance::export_tenant(const Actor& actor) {
-  if (exports_->fetch_add(1) >= kExportsMax) {
-    exports_->fetch_sub(1);
-    co_return tl::unexpected(
-        Error{.code = ErrorCode::kUnavailable,
-              .public_detail = fmt::format(
-                  "There are {} exports running on this server; try again later.", kExportsMax),
-              .internal = {},
-              .fields = {},
-              .retry_after_s = 60});
-  }
-  const auto counted = [running = exports_](std::unique_ptr<TextSource> inner) {
-    return std::make_unique<CountedSource>(std::move(inner), running);
+  CARNET_CO_TRY(place, exports_->take(actor.tenant.str()));
+  const store::AuditRow row =
+      audit_row(actor, "tenant.export", actor.tenant.str(), "{}", clock_.now(), random_);
+  const auto write = [row](store::Connection& connection) -> Result<bool> {
+    CARNET_TRY_VOID(store::audit::insert(connection, row));
+    return true;
   };
-  auto whole = counted(nullptr);  // gives the place back on every way out
-  const auto find = [tenant =
-                         actor.tenant](store::Connection& connection) -> Result<store::TenantRow> {
-    CARNET_TRY(row, store::tenants::find(connection, tenant));
-    if (!row) return no_such_tenant();
-    return std::move(*row);
-  };
-  CARNET_CO_TRY(tenant, co_await db_.read<store::TenantRow>(find));
-  CARNET_CO_TRY(head, co_await write_and_seal(audit_row(actor, "tenant.export", actor.tenant.str(),
-                                                        "{}", clock_.now(), random_)));
-  exports_->fetch_add(1);
-  co_return counted(
-      std::make_unique<TenantExport>(db_, clock_, packing_, std::move(tenant), std::move(head)));
+  CARNET_CO_TRY_VOID(co_await db_.write<bool>(write));
+  CARNET_CO_TRY(begun, co_await begin_export(actor.tenant));
+  CARNET_CO_TRY(head, co_await sealer_.seal(actor.tenant.str()));
+  co_return std::make_unique<PlacedSource>(
+      std::make_unique<TenantExport>(db_, clock_, packing_, std::move(begun), std::move(head)),
+      std::move(place));
 }
 
 Task<Result<void>> Governance::note_download(const Actor& actor, std::string_view subject,
@@ -153,7 +206,7 @@ Task<Result<void>> Governance::note_download(const Actor& actor, std::string_vie
 void Governance::report(MetricText& out) {
   sealer_.report(out);
   packing_.report(out, "export_packing");
-  out.pool("exports", static_cast<double>(exports_->load()), kExportsMax);
+  out.pool("exports", static_cast<double>(exports_->running()), kExportsMax);
   out.gauge("carnet_tenant_removals_due",
             "Tenants whose data is being erased, or that are being closed, as this instance last "
             "saw",

@@ -45,6 +45,10 @@ class Governance {
   Governance(store::Database& db, const Clock& clock, Random& random, const Log& log,
              const SigningKeys& keys);
 
+  ~Governance();
+  Governance(const Governance&) = delete;
+  Governance& operator=(const Governance&) = delete;
+
   [[nodiscard]] AuditSealer& sealer() { return sealer_; }
 
   // Seals what waits, then walks the whole trail of a tenant; "" is the platform's own. A trail
@@ -54,8 +58,11 @@ class Governance {
   // export.
   [[nodiscard]] Task<Result<std::unique_ptr<TextSource>>> export_audit(const Actor& actor,
                                                                        AuditFormat format);
-  // Everything. Audited. kUnavailable while kExportsMax others run on this instance.
+  // Everything, as it is committed now. Audited, and the trail in it ends with that entry or a
+  // later one. kUnavailable while kExportsMax others run on this instance, or kTenantExportsMax of
+  // this tenant.
   static constexpr int kExportsMax = 4;
+  static constexpr int kTenantExportsMax = 2;
   [[nodiscard]] Task<Result<std::unique_ptr<TextSource>>> export_tenant(const Actor& actor);
   // Writes down that evidence was taken away: `subject` is the scan's id.
   [[nodiscard]] Task<Result<void>> note_download(const Actor& actor, std::string_view subject,
@@ -87,6 +94,7 @@ class Governance {
   [[nodiscard]] Task<Result<bool>> step(store::RemovalRow removal);
   [[nodiscard]] Task<Result<bool>> close_step(store::RemovalRow removal);
   [[nodiscard]] Task<Result<store::AuditHeadRow>> write_and_seal(store::AuditRow row);
+  [[nodiscard]] Task<Result<TenantExport::Begin>> begin_export(TenantId tenant);
 
   store::Database& db_;
   const Clock& clock_;
@@ -96,7 +104,8 @@ class Governance {
   LogSigner signer_;
   AuditSealer sealer_;
   WorkThreads packing_;
-  std::shared_ptr<std::atomic<int>> exports_ = std::make_shared<std::atomic<int>>(0);
+  class ExportPlaces;
+  std::shared_ptr<ExportPlaces> exports_;
   std::atomic<std::int64_t> due_{0};
   std::atomic<std::uint64_t> finished_{0}, failures_{0}, broken_{0};
 };

@@ -12,6 +12,7 @@ namespace carnet::service {
 namespace {
 
 constexpr int kAuditRowsAtOnce = 500;
+constexpr std::size_t kPieceBytesMax = std::size_t{256} * 1024;
 constexpr std::string_view kSchema = "carnet-tenant-export-v1";
 constexpr std::string_view kReadme =
     "This is everything that Carnet keeps of one tenant.\r\n"
@@ -27,8 +28,10 @@ constexpr std::string_view kReadme =
     "what\r\n"
     "follows from what is here (indexes) or lasts for a day at most (kept answers).\r\n"
     "\r\n"
-    "The files were read one after the other while they were sent. What changed meanwhile is in\r\n"
-    "them as it was or as it is now.\r\n";
+    "All files but the audit trail are one state of the database, that of snapshotAt in\r\n"
+    "manifest.json. The trail was sealed after it: it tells of everything that is in here, and "
+    "may\r\n"
+    "end some entries later.\r\n";
 
 // "secret_mac" becomes "secretMac".
 std::string camel(std::string_view name) {
@@ -192,31 +195,59 @@ Task<Result<std::optional<std::string>>> AuditExport::next() {
 // ---- Everything
 // -----------------------------------------------------------------------------------------------------
 
+// All that the thread touches; it may be at work when the export is dropped.
 struct TenantExport::Packing {
-  explicit Packing(Timestamp now) : zip(now) {}
+  explicit Packing(Timestamp at) : zip(at) {}
+
+  void begin_entry(std::string name) {
+    zip.begin(std::move(name));
+    open = true;
+    rows = 0;
+    after.clear();
+  }
+  void end_entry() {
+    const ZipStream::Entry entry = zip.end();
+    files.push_back(boost::json::object{
+        {"name", entry.name}, {"rows", rows}, {"bytes", entry.bytes}, {"sha256", entry.sha256}});
+    open = false;
+  }
+  // Reads one page of a table into its entry; true if it was the last.
+  Result<bool> add_page(const store::TenantTable& table, const TenantId& tenant) {
+    using Page = store::governance::TablePage;
+    if (!open) begin_entry(table.kind + ".ndjson");
+    const auto work = [this, &table, &tenant](store::Connection& connection) -> Result<Page> {
+      return store::governance::read_page(connection, table, tenant, after);
+    };
+    CARNET_TRY(page, snapshot->read<Page>(work));
+    for (const auto& cells : page.rows) CARNET_TRY_VOID(add_row(zip, table, cells));
+    rows += static_cast<std::int64_t>(page.rows.size());
+    after = std::move(page.last);
+    if (page.rows.size() == static_cast<std::size_t>(table.page_rows)) return false;
+    end_entry();
+    return true;
+  }
+
+  std::unique_ptr<store::Snapshot> snapshot;
   ZipStream zip;
-  store::governance::TablePage page;
-  std::string text;
-  Result<void> done;
   boost::json::array files;
+  bool open = false;  // an entry is begun
+  std::int64_t rows = 0;
+  std::vector<store::governance::KeyValue> after;
 };
 
 TenantExport::TenantExport(store::Database& db, const Clock& clock, WorkThreads& threads,
-                           store::TenantRow tenant, store::AuditHeadRow head)
-    : db_(db),
-      clock_(clock),
+                           Begin begin, store::AuditHeadRow head)
+    : clock_(clock),
       threads_(threads),
-      tenant_(std::move(tenant)),
+      tenant_(std::move(begin.tenant)),
       head_(std::move(head)),
-      begun_(clock.now()),
+      begun_(begin.at),
       packing_(std::make_shared<Packing>(begun_)),
-      audit_(db, tenant_.id.str(), head_, AuditFormat::kNdjson) {}
-
-void TenantExport::close_entry(std::int64_t rows) {
-  const ZipStream::Entry entry = packing_->zip.end();
-  packing_->files.push_back(boost::json::object{
-      {"name", entry.name}, {"rows", rows}, {"bytes", entry.bytes}, {"sha256", entry.sha256}});
+      audit_(db, tenant_.id.str(), head_, AuditFormat::kNdjson) {
+  packing_->snapshot = std::move(begin.snapshot);
 }
+
+TenantExport::~TenantExport() = default;
 
 Task<Result<void>> TenantExport::next_page() {
   const store::TenantTable& table = store::tenant_tables()[table_];
@@ -224,110 +255,102 @@ Task<Result<void>> TenantExport::next_page() {
     ++table_;
     co_return Result<void>{};
   }
-  if (!open_) {
-    packing_->zip.begin(table.kind + ".ndjson");
-    open_ = true;
-    rows_ = 0;
-    after_.clear();
-  }
-  using Page = store::governance::TablePage;
-  const auto work = [&table, tenant = tenant_.id,
-                     after = after_](store::Connection& connection) -> Result<Page> {
-    return store::governance::read_page(connection, table, tenant, after);
+  const auto ended = std::make_shared<Result<bool>>(false);
+  const auto work = [packing = packing_, ended, &table, tenant = tenant_.id] {
+    *ended = packing->add_page(table, tenant);
   };
-  CARNET_CO_TRY(page, co_await db_.read<Page>(work));
-  const std::size_t count = page.rows.size();
-  rows_ += static_cast<std::int64_t>(count);
-  after_ = page.last;
-  packing_->page = std::move(page);
-  const auto pack = [packing = packing_, &table] {
-    for (const auto& cells : packing->page.rows) {
-      packing->done = add_row(packing->zip, table, cells);
-      if (!packing->done) break;
-    }
-    packing->page = {};
-  };
-  CARNET_CO_TRY_VOID(co_await threads_.run(pack));
-  if (!packing_->done) co_return packing_->done;
-  if (count == static_cast<std::size_t>(table.page_rows)) co_return Result<void>{};
-  close_entry(rows_);
-  open_ = false;
-  ++table_;
+  CARNET_CO_TRY_VOID(co_await threads_.run(work));
+  if (!*ended) co_return tl::unexpected(ended->error());
+  if (**ended) ++table_;
   co_return Result<void>{};
 }
 
 Task<Result<void>> TenantExport::next_audit() {
-  if (!open_) {
-    packing_->zip.begin("audit.ndjson");
-    open_ = true;
-  }
+  if (!packing_->open) packing_->begin_entry("audit.ndjson");
   CARNET_CO_TRY(piece, co_await audit_.next());
   if (piece) {
-    packing_->text = std::move(*piece);
-    const auto pack = [packing = packing_] {
-      packing->zip.add(packing->text);
-      packing->text.clear();
-    };
+    const auto pack = [packing = packing_, text = std::move(*piece)] { packing->zip.add(text); };
     co_return co_await threads_.run(pack);
   }
-  close_entry(audit_.rows() + 1);  // with the head
-  open_ = false;
+  packing_->rows = audit_.rows() + 1;  // with the head
+  packing_->end_entry();
   stage_ = Stage::kEnd;
+  co_return Result<void>{};
+}
+
+void TenantExport::write_beginning() {
+  Packing& packing = *packing_;
+  packing.begin_entry("README.txt");
+  packing.zip.add(kReadme);
+  packing.end_entry();
+  const boost::json::object tenant{{"id", tenant_.id.str()},
+                                   {"name", tenant_.name},
+                                   {"slug", tenant_.slug},
+                                   {"createdAt", to_rfc3339(tenant_.created_at)},
+                                   {"state", store::to_string(tenant_.state)}};
+  packing.begin_entry("tenant.ndjson");
+  packing.zip.add(json::write(tenant) + "\n");
+  packing.rows = 1;
+  packing.end_entry();
+  packing.begin_entry("settings.ndjson");
+  packing.zip.add(fmt::format("{{\"settings\":{},\"authorizedTargets\":{}}}\n",
+                              one_line(tenant_.settings), one_line(tenant_.authorized_targets)));
+  packing.rows = 1;
+  packing.end_entry();
+}
+
+void TenantExport::write_manifest() {
+  const boost::json::object manifest{{"schema", kSchema},
+                                     {"tenantId", tenant_.id.str()},
+                                     {"snapshotAt", to_rfc3339(begun_)},
+                                     {"finishedAt", to_rfc3339(clock_.now())},
+                                     {"auditHead", {{"seq", head_.seq}, {"hash", head_.hash}}},
+                                     {"files", packing_->files}};
+  packing_->zip.begin("manifest.json");
+  packing_->zip.add(json::write_pretty(manifest));
+  packing_->zip.end();
+  packing_->zip.finish();
+}
+
+Task<Result<void>> TenantExport::produce() {
+  switch (stage_) {
+    case Stage::kBegin:
+      write_beginning();
+      stage_ = Stage::kTables;
+      break;
+    case Stage::kTables: {
+      if (table_ < store::tenant_tables().size()) co_return co_await next_page();
+      packing_->snapshot.reset();
+      stage_ = Stage::kAudit;
+      break;
+    }
+    case Stage::kAudit:
+      co_return co_await next_audit();
+    case Stage::kEnd:
+      write_manifest();
+      stage_ = Stage::kDone;
+      break;
+    case Stage::kDone:
+      break;
+  }
   co_return Result<void>{};
 }
 
 Task<Result<std::optional<std::string>>> TenantExport::next() {
   using Piece = std::optional<std::string>;
-  ZipStream& zip = packing_->zip;
-  switch (stage_) {
-    case Stage::kBegin: {
-      zip.begin("README.txt");
-      zip.add(kReadme);
-      close_entry(0);
-      const boost::json::object tenant{{"id", tenant_.id.str()},
-                                       {"name", tenant_.name},
-                                       {"slug", tenant_.slug},
-                                       {"createdAt", to_rfc3339(tenant_.created_at)},
-                                       {"state", store::to_string(tenant_.state)}};
-      zip.begin("tenant.ndjson");
-      zip.add(json::write(tenant) + "\n");
-      close_entry(1);
-      zip.begin("settings.ndjson");
-      zip.add(fmt::format("{{\"settings\":{},\"authorizedTargets\":{}}}\n",
-                          one_line(tenant_.settings), one_line(tenant_.authorized_targets)));
-      close_entry(1);
-      stage_ = Stage::kTables;
-      break;
-    }
-    case Stage::kTables: {
-      if (table_ == store::tenant_tables().size()) {
-        stage_ = Stage::kAudit;
-        break;
-      }
-      CARNET_CO_TRY_VOID(co_await next_page());
-      break;
-    }
-    case Stage::kAudit: {
-      CARNET_CO_TRY_VOID(co_await next_audit());
-      break;
-    }
-    case Stage::kEnd: {
-      const boost::json::object manifest{{"schema", kSchema},
-                                         {"tenantId", tenant_.id.str()},
-                                         {"begunAt", to_rfc3339(begun_)},
-                                         {"finishedAt", to_rfc3339(clock_.now())},
-                                         {"files", packing_->files}};
-      zip.begin("manifest.json");
-      zip.add(json::write_pretty(manifest));
-      zip.end();
-      zip.finish();
-      stage_ = Stage::kDone;
-      break;
-    }
-    case Stage::kDone:
-      co_return Piece{};
+  if (packing_->snapshot && clock_.now() - begun_ > kExportTimeMax)
+    co_return make_error(ErrorCode::kUnavailable,
+                         "The export took too long and was broken off; take it over a faster "
+                         "connection, or with less else going on.");
+  while (sent_ == ready_.size() && stage_ != Stage::kDone) {
+    CARNET_CO_TRY_VOID(co_await produce());
+    ready_ = packing_->zip.take();
+    sent_ = 0;
   }
-  co_return Piece(zip.take());
+  if (sent_ == ready_.size()) co_return Piece{};
+  std::string piece = ready_.substr(sent_, kPieceBytesMax);
+  sent_ += piece.size();
+  co_return Piece(std::move(piece));
 }
 
 }  // namespace carnet::service

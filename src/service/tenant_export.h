@@ -1,11 +1,11 @@
 #pragma once
 // What a tenant takes away: its audit trail as NDJSON or CSV, and everything as a ZIP. Both are
-// read from the database page by page while they are sent, so that neither their length nor a slow
-// reader costs memory or keeps a transaction open. The trail ends with the row that was the last
-// when it was asked for. The ZIP is no snapshot: each page is; what changes meanwhile is in it as
-// it was or as it is.
+// read from the database page by page while they are sent, so that their length costs no memory.
+// The trail ends with the row that was the last when it was asked for. The ZIP is one state of the
+// database (store/snapshot.h), and its trail, sealed afterwards, tells of everything in it.
 //
-// A source is used by one coroutine at a time.
+// A source is used by one coroutine at a time. Limits: a ZIP that takes longer than kExportTimeMax
+// breaks off, because a snapshot keeps the database from tidying up.
 
 #include <iosfwd>
 #include <memory>
@@ -19,6 +19,7 @@
 #include "service/zip_stream.h"
 #include "store/governance.h"
 #include "store/repositories.h"
+#include "store/snapshot.h"
 
 namespace carnet::service {
 
@@ -64,23 +65,37 @@ class AuditExport final : public TextSource {
   enum class Stage { kBegin, kRows, kEnd } stage_ = Stage::kBegin;
 };
 
+// How long a ZIP may take, from its snapshot on.
+inline constexpr std::chrono::minutes kExportTimeMax{30};
+
 class TenantExport final : public TextSource {
  public:
-  // `threads` does the packing; it and `db` and `clock` outlive this. `head` is of the trail as
-  // sealed just before.
-  TenantExport(store::Database& db, const Clock& clock, WorkThreads& threads,
-               store::TenantRow tenant, store::AuditHeadRow head);
+  // A snapshot and what it says of the tenant.
+  struct Begin {
+    std::unique_ptr<store::Snapshot> snapshot;
+    Timestamp at{};
+    store::TenantRow tenant;
+  };
+  // `threads` reads and packs; it and `db` and `clock` outlive this. `head` is of the trail, sealed
+  // after the snapshot.
+  TenantExport(store::Database& db, const Clock& clock, WorkThreads& threads, Begin begin,
+               store::AuditHeadRow head);
+  ~TenantExport() override;
+  TenantExport(const TenantExport&) = delete;
+  TenantExport& operator=(const TenantExport&) = delete;
+  // Pieces of at most 256 KiB. kUnavailable once kExportTimeMax is over.
   Task<Result<std::optional<std::string>>> next() override;
 
  private:
   enum class Stage { kBegin, kTables, kAudit, kEnd, kDone };
-  struct Packing;  // what the packing thread works on
+  struct Packing;  // what the thread works on
 
+  [[nodiscard]] Task<Result<void>> produce();
   [[nodiscard]] Task<Result<void>> next_page();
   [[nodiscard]] Task<Result<void>> next_audit();
-  void close_entry(std::int64_t rows);
+  void write_beginning();
+  void write_manifest();
 
-  store::Database& db_;
   const Clock& clock_;
   WorkThreads& threads_;
   store::TenantRow tenant_;
@@ -90,9 +105,8 @@ class TenantExport final : public TextSource {
   AuditExport audit_;
   Stage stage_ = Stage::kBegin;
   std::size_t table_ = 0;
-  bool open_ = false;  // the table's entry is begun
-  std::int64_t rows_ = 0;
-  std::vector<store::governance::KeyValue> after_;
+  std::string ready_;  // made and not yet given, from sent_ on
+  std::size_t sent_ = 0;
 };
 
 }  // namespace carnet::service

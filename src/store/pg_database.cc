@@ -5,10 +5,12 @@
 #include <future>
 
 #include "store/database.h"
+#include "store/errors.h"
 #include "store/pg_lookups.h"
 #include "store/pg_migrate.h"
 #include "store/pg_monitor.h"
 #include "store/pg_pool.h"
+#include "store/snapshot.h"
 
 namespace carnet::store {
 namespace {
@@ -17,12 +19,30 @@ constexpr std::chrono::milliseconds kAnswerGrace{10'000};  // beyond the server'
 constexpr std::chrono::milliseconds kMonitorTimeout{3'000};
 constexpr int kReadersShare = 3;
 
-class PgDatabase final : public Database {
+// A session in a REPEATABLE READ transaction that lasts as long as the object.
+class PgSnapshot final : public Snapshot {
+ public:
+  explicit PgSnapshot(std::unique_ptr<PgConnection> session) : session_(std::move(session)) {}
+
+  Result<void> begin() {
+    session_->begin(PgConnection::Mode::kRead);
+    // The first statement is what fixes the state; BEGIN alone does not.
+    CARNET_TRY_VOID(session_->run("SELECT 1"));
+    return {};
+  }
+  Result<void> run(const Database::Work& work) override { return run_guarded(work, *session_); }
+
+ private:
+  std::unique_ptr<PgConnection> session_;
+};
+
+class PgDatabase final : public Database, public SnapshotSource {
  public:
   PgDatabase(const PostgresOptions& options, int server_version)
       : server_version_(server_version),
         writers_(pool(options, PgConnection::Mode::kWrite), health_),
         readers_(pool(options, PgConnection::Mode::kRead), health_),
+        snapshots_(snapshot_options(options)),
         lookups_(lookup_options(options), options.queue_max, health_),
         monitor_(monitor_options(options), health_) {}
   ~PgDatabase() override { shut_down(); }
@@ -46,6 +66,20 @@ class PgDatabase final : public Database {
     monitor_.on_notification(std::move(channel), std::move(callback));
   }
   bool leads(std::string_view name) override { return monitor_.leads(name); }
+  Result<std::unique_ptr<Snapshot>> open_snapshot() override {
+    if (stopped_.load(std::memory_order_relaxed)) return tl::unexpected(shutting_down());
+    if (!health_.may_connect())
+      return tl::unexpected(
+          unavailable(kNotReachable, kRetryBusy_s, "PostgreSQL could not be reached a moment ago"));
+    auto session = PgConnection::open(snapshots_);
+    if (!session) {
+      health_.connect_failed();
+      return tl::unexpected(std::move(session).error());
+    }
+    auto snapshot = std::make_unique<PgSnapshot>(std::move(*session));
+    CARNET_TRY_VOID(snapshot->begin());
+    return snapshot;
+  }
 
  protected:
   void submit_write(Work work, Done done) override {
@@ -90,6 +124,13 @@ class PgDatabase final : public Database {
     out.setup += "; SET carnet.tenant = '*'";  // for the whole session, see PointQuery
     return out;
   }
+  PgConnectOptions snapshot_options(const PostgresOptions& options) const {
+    PgConnectOptions out = connect_options(options, options.statement_timeout);
+    // Its reader may be slow; how long it lives is the bound of whoever opened it.
+    out.setup += "; SET idle_in_transaction_session_timeout = 0";
+    out.health = &health_;
+    return out;
+  }
   static PgConnectOptions monitor_options(const PostgresOptions& options) {
     PgConnectOptions out = connect_options(options, kMonitorTimeout);
     out.answer_timeout = kMonitorTimeout;
@@ -111,6 +152,7 @@ class PgDatabase final : public Database {
   PgHealth health_;
   PgPool writers_;
   PgPool readers_;
+  const PgConnectOptions snapshots_;
   PgLookups lookups_;
   PgMonitor monitor_;
 };

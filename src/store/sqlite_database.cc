@@ -7,6 +7,8 @@
 #include <mutex>
 
 #include "store/database.h"
+#include "store/errors.h"
+#include "store/snapshot.h"
 #include "store/sqlite_connection.h"
 #include "store/sqlite_error.h"
 #include "store/sqlite_file_guard.h"
@@ -33,7 +35,31 @@ SqliteConnection::Options reader_options(const SqliteOptions& options, int cache
           .cache_kib = cache_kib};
 }
 
-class SqliteDatabase final : public Database {
+// A connection in a read transaction that lasts as long as the object.
+class SqliteSnapshot final : public Snapshot {
+ public:
+  SqliteSnapshot(std::unique_ptr<SqliteConnection> connection, SqliteFileGuard& guard)
+      : connection_(std::move(connection)), guard_(guard) {}
+
+  Result<void> begin() {
+    CARNET_TRY_VOID(connection_->run("BEGIN"));
+    // The first page that is read is what fixes the state; BEGIN alone does not.
+    CARNET_TRY_VOID(connection_->run("SELECT count(*) FROM sqlite_schema"));
+    if (!connection_->file_is_in_place() || !guard_.check())
+      return tl::unexpected(database_moved());
+    return {};
+  }
+  Result<void> run(const Database::Work& work) override {
+    if (!guard_.check_sometimes()) return tl::unexpected(database_moved());
+    return run_guarded(work, *connection_);
+  }
+
+ private:
+  std::unique_ptr<SqliteConnection> connection_;
+  SqliteFileGuard& guard_;
+};
+
+class SqliteDatabase final : public Database, public SnapshotSource {
  public:
   SqliteDatabase(const SqliteOptions& options, Parts parts)
       : path_(options.path),
@@ -41,6 +67,7 @@ class SqliteDatabase final : public Database {
         writer_(std::move(parts.writer), *guard_,
                 {.group_max = options.group_max, .queue_max = options.queue_max}),
         readers_(std::move(parts.readers), *guard_, options.queue_max),
+        snapshots_(reader_options(options, kReaderCache_kib)),
         points_(reader_options(options, kPointCache_kib), *guard_) {}
   ~SqliteDatabase() override { shut_down(); }
 
@@ -68,6 +95,15 @@ class SqliteDatabase final : public Database {
                 static_cast<double>(disk.f_bavail) * static_cast<double>(disk.f_frsize));
   }
 
+  Result<std::unique_ptr<Snapshot>> open_snapshot() override {
+    if (stopped_.load(std::memory_order_relaxed)) return tl::unexpected(shutting_down());
+    if (!guard_->check_sometimes()) return tl::unexpected(database_moved());
+    CARNET_TRY(connection, SqliteConnection::open(snapshots_));
+    auto snapshot = std::make_unique<SqliteSnapshot>(std::move(connection), *guard_);
+    CARNET_TRY_VOID(snapshot->begin());
+    return snapshot;
+  }
+
  protected:
   void submit_write(Work work, Done done) override {
     writer_.submit(std::move(work), std::move(done));
@@ -93,6 +129,7 @@ class SqliteDatabase final : public Database {
   std::atomic<bool> stopped_{false};
   SqliteWriter writer_;
   SqliteReaders readers_;
+  const SqliteConnection::Options snapshots_;
   SqlitePointPool points_;
 };
 

@@ -4,12 +4,15 @@
 #include "service/governance.h"
 
 #include <list>
+#include <sstream>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <boost/json.hpp>
 
 #include "base/json.h"
 #include "crypto/hash.h"
+#include "evidence/tests/shell.h"
 #include "service/signing_keys.h"
 #include "service/tests/fixture.h"
 
@@ -349,17 +352,86 @@ TEST_F(GovernanceTest, TheArchiveHoldsEverythingButSecrets) {
   EXPECT_EQ(zip.substr(0, 4), "PK\x03\x04");
   EXPECT_EQ(zip.find("secret"), std::string::npos);
   EXPECT_EQ(audit_of(actor.tenant, "tenant.export").size(), 1U);
-  // At most so many at once.
-  source->reset();
-  std::vector<std::unique_ptr<TextSource>> running;
-  for (int i = 0; i < Governance::kExportsMax; ++i) {
-    auto one = run_task(governance->export_tenant(actor));
-    ASSERT_TRUE(one.has_value());
-    running.push_back(std::move(*one));
+}
+
+// The lines of one file of an archive.
+std::vector<std::string> lines_of(const std::string& zip, const std::string& name) {
+  const test::TempDir folder;
+  evidence::test::write_file(folder.file("all.zip"), zip);
+  const std::string text = evidence::test::shell("unzip -p " + folder.file("all.zip") + " " + name);
+  std::vector<std::string> lines;
+  for (std::istringstream in(text); std::getline(in, lines.emplace_back());) {
   }
-  EXPECT_EQ(run_task(governance->export_tenant(actor)).error().code, ErrorCode::kUnavailable);
-  running.pop_back();
-  EXPECT_TRUE(run_task(governance->export_tenant(actor)).has_value());
+  lines.pop_back();
+  return lines;
+}
+
+TEST_F(GovernanceTest, TheArchiveIsOneStateAndItsTrailTellsOfAllOfIt) {
+  const Actor actor = admin("acme");
+  change_settings(actor, 1);
+  constexpr std::size_t kScans = 20;
+  for (std::size_t i = 0; i < kScans; ++i) submit_sample(actor);
+  clock.advance(std::chrono::seconds(1));
+  auto source = run_task(governance->export_tenant(actor));
+  ASSERT_TRUE(source.has_value()) << source.error().internal;
+  std::string zip = run_task((*source)->next()).value().value_or("");
+  // Everything goes, and other things come, before the tables are read.
+  const std::string id = actor.tenant.str();
+  for (const store::TenantTable& table : store::tenant_tables())
+    while (in_db<std::int64_t>([&](store::Connection& c) {
+             return table.on_erase == store::OnErase::kDelete
+                        ? store::governance::erase_page(c, table, actor.tenant)
+                        : Result<std::int64_t>(0);
+           }).value() > 0) {
+    }
+  const std::string later = submit_sample(actor).str();
+  change_settings(actor, 3);
+  zip += read_all(**source);
+
+  const auto scans_in = lines_of(zip, "scans.ndjson");
+  EXPECT_EQ(scans_in.size(), kScans);
+  for (const std::string& line : scans_in) EXPECT_EQ(line.find(later), std::string::npos);
+  ASSERT_EQ(lines_of(zip, "settings.ndjson").size(), 1U);
+  EXPECT_NE(lines_of(zip, "settings.ndjson")[0].find("name 0"), std::string::npos);
+  // The trail has every scan's entry and, as the last, that of the export itself.
+  const auto trail = lines_of(zip, "audit.ndjson");
+  ASSERT_EQ(trail.size(), 3 + kScans + 1 + 1);
+  EXPECT_NE(trail[trail.size() - 2].find("\"tenant.export\""), std::string::npos);
+  std::istringstream file(fmt::format("{}\n", fmt::join(trail, "\n")));
+  const auto checked = check_audit_lines(file, keys.current()->published);
+  ASSERT_TRUE(checked.has_value());
+  EXPECT_FALSE(checked->fault);
+}
+
+TEST_F(GovernanceTest, AnExportThatTakesTooLongBreaksOff) {
+  const Actor actor = admin("acme");
+  auto source = run_task(governance->export_tenant(actor));
+  ASSERT_TRUE(source.has_value());
+  ASSERT_TRUE(run_task((*source)->next()).has_value());
+  clock.advance(kExportTimeMax);
+  ASSERT_TRUE(run_task((*source)->next()).has_value());
+  clock.advance(std::chrono::milliseconds(1));
+  EXPECT_EQ(run_task((*source)->next()).error().code, ErrorCode::kUnavailable);
+}
+
+TEST_F(GovernanceTest, SoManyExportsAtOnceOfATenantAndOfAll) {
+  const std::vector<Actor> actors = {admin("one"), admin("two"), admin("three")};
+  std::vector<std::unique_ptr<TextSource>> running;
+  const auto begin = [&](const Actor& actor) {
+    auto one = run_task(governance->export_tenant(actor));
+    if (!one) return one.error().code == ErrorCode::kUnavailable ? 0 : -1;
+    running.push_back(std::move(*one));
+    return 1;
+  };
+  for (int i = 0; i < Governance::kTenantExportsMax; ++i) EXPECT_EQ(begin(actors[0]), 1);
+  EXPECT_EQ(begin(actors[0]), 0);
+  for (int i = Governance::kTenantExportsMax; i < Governance::kExportsMax; ++i)
+    EXPECT_EQ(begin(actors[1]), 1);
+  EXPECT_EQ(begin(actors[2]), 0);
+  running.erase(running.begin());
+  EXPECT_EQ(begin(actors[2]), 1);
+  running.clear();
+  EXPECT_EQ(begin(actors[0]), 1);
 }
 
 }  // namespace
