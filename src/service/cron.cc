@@ -103,7 +103,17 @@ class FieldReader {
     if (text.empty())
       return fmt::format("a value is missing; it may be {}, *, a range (1-5) or a list (1,3)",
                          rule_.wanted);
+    if (of_quartz(text))
+      return fmt::format("\"{}\" is of Quartz, not of crontab(5); it may be {}", shown(text),
+                         rule_.wanted);
     return fmt::format("\"{}\" is not a value; it may be {}", shown(text), rule_.wanted);
+  }
+
+  // ?, L, 5L, W, 15W, LW, 6#3, fri#2: other programs' lines have them.
+  [[nodiscard]] static bool of_quartz(std::string_view text) {
+    if (text == "?" || text.find('#') != std::string_view::npos) return true;
+    text.remove_prefix(std::min(text.find_first_not_of("0123456789"), text.size()));
+    return text == "L" || text == "W" || text == "LW";
   }
 
   [[nodiscard]] std::string item(std::string_view text, Cron::Bits& out) const {

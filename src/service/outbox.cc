@@ -13,6 +13,7 @@ namespace {
 namespace bj = boost::json;
 
 constexpr std::string_view kQueueFull = "queue_full";
+constexpr std::string_view kPaused = "paused";
 
 bool wants(const store::WebhookRow& webhook, std::string_view event) {
   const auto events = json::parse(webhook.events);
@@ -23,20 +24,32 @@ bool wants(const store::WebhookRow& webhook, std::string_view event) {
                      });
 }
 
-// To the queue, or where that is full to the dead letters.
-Result<void> put(store::Connection& connection, store::DeliveryRow row, int already) {
-  if (already >= kQueuedPerLaneMax) {
-    row.state = "dead";
-    row.last_outcome = kQueueFull;
-    row.finished_at = row.created_at;
+Result<void> put_dead(store::Connection& connection, store::DeliveryRow row,
+                      std::string_view reason) {
+  row.state = "dead";
+  row.last_outcome = reason;
+  row.finished_at = row.created_at;
+  return store::deliveries::insert(connection, row);
+}
+
+// To the queue; where that is full, or the webhook is paused, to the dead letters.
+Result<void> put(store::Connection& connection, store::DeliveryRow row, bool paused) {
+  if (paused) {
+    CARNET_TRY(dead, store::deliveries::count_dead(connection, row.tenant_id, row.lane,
+                                                   kMissedPerWebhookMax));
+    if (dead >= kMissedPerWebhookMax) return {};
+    return put_dead(connection, std::move(row), kPaused);
   }
+  CARNET_TRY(waiting, store::deliveries::count_queued(connection, row.tenant_id, row.lane,
+                                                      kQueuedPerLaneMax));
+  if (waiting >= kQueuedPerLaneMax) return put_dead(connection, std::move(row), kQueueFull);
   return store::deliveries::insert(connection, row);
 }
 
 }  // namespace
 
 Result<void> Outbox::emit(store::Connection& connection, const Event& event, Timestamp now) const {
-  CARNET_TRY(webhooks, store::webhooks::active(connection, event.tenant));
+  CARNET_TRY(webhooks, store::webhooks::of_tenant(connection, event.tenant));
   for (const store::WebhookRow& webhook : webhooks) {
     if (!wants(webhook, event.name)) continue;
     store::DeliveryRow row;
@@ -52,9 +65,7 @@ Result<void> Outbox::emit(store::Connection& connection, const Event& event, Tim
                                     .created_at = now});
     row.created_at = row.due_at = now;
     row.expires_at = now + kDeliverFor;
-    CARNET_TRY(waiting, store::deliveries::count_queued(connection, event.tenant, row.lane,
-                                                        kQueuedPerLaneMax));
-    CARNET_TRY_VOID(put(connection, std::move(row), waiting));
+    CARNET_TRY_VOID(put(connection, std::move(row), webhook.paused));
   }
   return {};
 }
@@ -64,8 +75,6 @@ Result<void> Outbox::mail(store::Connection& connection, const Mail& mail, Times
   const bj::object message{{"subject", mail.subject}, {"text", mail.text}};
   const std::string body = json::write(message);
   const std::string lane = store::mail_lane(mail.tenant);
-  CARNET_TRY(waiting,
-             store::deliveries::count_queued(connection, mail.tenant, lane, kQueuedPerLaneMax));
   int sent = 0;
   for (const std::string& recipient : mail.to) {
     if (!is_mail_address(recipient)) continue;
@@ -79,7 +88,7 @@ Result<void> Outbox::mail(store::Connection& connection, const Mail& mail, Times
     row.body = body;
     row.created_at = row.due_at = now;
     row.expires_at = now + kDeliverFor;
-    CARNET_TRY_VOID(put(connection, std::move(row), waiting));
+    CARNET_TRY_VOID(put(connection, std::move(row), false));
   }
   return {};
 }

@@ -28,6 +28,8 @@ inline constexpr std::chrono::hours kDeliverFor{24};
 // Deliveries that wait for one webhook, or of one tenant's mail; what comes beyond goes to the dead
 // letters at once, where it can be replayed from.
 inline constexpr int kQueuedPerLaneMax = 50'000;
+// Dead letters that what happens while a webhook is paused adds to: no more beyond.
+inline constexpr int kMissedPerWebhookMax = 10'000;
 inline constexpr int kMailRecipientsMax = 20;  // of one message; others are left out
 
 struct Event {
@@ -53,8 +55,9 @@ class Outbox {
   void set_public_url(std::string url) { public_url_ = std::move(url); }
   void set_mail(bool on) { mail_ = on; }
 
-  // One delivery for each webhook of the tenant that asked for this event and is not paused. Call
-  // it within the transaction of what happened; it leaves the connection in the tenant's scope.
+  // One delivery for each webhook of the tenant that asked for this event; for one that is paused a
+  // dead letter, to be replayed once it is resumed. Call it within the transaction of what
+  // happened; it leaves the connection in the tenant's scope.
   [[nodiscard]] Result<void> emit(store::Connection& connection, const Event& event,
                                   Timestamp now) const;
   // One delivery for each recipient. Dropped, with nothing kept, where no SMTP server is set.

@@ -364,9 +364,10 @@ Result<void> ScanEnded::mail(store::Connection& connection, const ScanEnd& end,
     const std::int64_t endpoints = day.endpoints_new, assets = day.added + day.removed;
     if (endpoints + assets + day.changed > 0)
       told.findings.push_back(fmt::format(
-          "{} endpoints are new; {} assets were added, {} removed, {} changed ({} for the better, "
-          "{} for the worse).",
-          endpoints, day.added, day.removed, day.changed, day.better, day.worse));
+          "{} new; {} added, {} removed, {} changed ({} for the better, {} for the worse).",
+          endpoints == 1 ? "1 endpoint is" : fmt::format("{} endpoints are", endpoints),
+          day.added == 1 ? "1 asset was" : fmt::format("{} assets were", day.added), day.removed,
+          day.changed, day.better, day.worse));
   }
   told.changed = !told.findings.empty();
   connection.as_tenant(end.scan.tenant_id.str());

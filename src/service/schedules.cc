@@ -56,7 +56,9 @@ void check_timing(const std::optional<int>& cadence, const std::optional<std::st
     const std::optional<Cron> parsed = Cron::parse(*cron, "cron", bad);
     if (parsed && parsed->minutes_in_hour() > 1)
       bad.add("cron", "too_often",
-              "minute: must be one minute, as 30: a schedule runs at most once an hour");
+              fmt::format("minute: names {} minutes of the hour; it may be one, as 30: a schedule "
+                          "runs at most once an hour, as with cadenceHours 1",
+                          parsed->minutes_in_hour()));
   }
   if (!zone) return;
   if (const Result<TimeZone> found = TimeZone::find(*zone, "timeZone"); !found)

@@ -52,14 +52,23 @@ Result<void> insert(Connection& db, const DeliveryRow& row) {
        time(row.expires_at), text_or_null(row.last_outcome), opt_time(row.finished_at)});
 }
 
+// Each with its state written out: the indexes are of one state.
+#define CARNET_COUNT_UP_TO(state)                                                             \
+  "SELECT count(*) FROM (SELECT 1 AS one FROM deliveries WHERE lane = $1 AND state = '" state \
+  "' "                                                                                        \
+  "LIMIT $2) AS counted"
+
 Result<int> count_queued(Connection& db, const TenantId& tenant, std::string_view lane, int most) {
   db.as_tenant(tenant.str());
   const auto number = [](const Row& row) { return get_int(row, 0); };
-  CARNET_TRY(found,
-             query_one(db,
-                       "SELECT count(*) FROM (SELECT 1 AS one FROM deliveries WHERE lane = $1 AND "
-                       "state = 'queued' LIMIT $2) AS counted",
-                       {lane, integer(most)}, number));
+  CARNET_TRY(found, query_one(db, CARNET_COUNT_UP_TO("queued"), {lane, integer(most)}, number));
+  return found.value_or(0);
+}
+
+Result<int> count_dead(Connection& db, const TenantId& tenant, std::string_view lane, int most) {
+  db.as_tenant(tenant.str());
+  const auto number = [](const Row& row) { return get_int(row, 0); };
+  CARNET_TRY(found, query_one(db, CARNET_COUNT_UP_TO("dead"), {lane, integer(most)}, number));
   return found.value_or(0);
 }
 

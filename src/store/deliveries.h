@@ -40,8 +40,9 @@ struct DeliveryRow {
 
 namespace deliveries {
 Result<void> insert(Connection& db, const DeliveryRow& row);
-// How many of a lane are queued, counted up to `most`.
+// How many of a lane are queued, or dead letters, counted up to `most`.
 Result<int> count_queued(Connection& db, const TenantId& tenant, std::string_view lane, int most);
+Result<int> count_dead(Connection& db, const TenantId& tenant, std::string_view lane, int most);
 // Newest first. `state`: "" for any. Without the body.
 struct Filter {
   std::optional<WebhookId> webhook;  // nullopt: the tenant's mail

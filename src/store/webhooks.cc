@@ -81,11 +81,11 @@ Result<int> count(Connection& db, const TenantId& tenant) {
   return found.value_or(0);
 }
 
-Result<std::vector<WebhookRow>> active(Connection& db, const TenantId& tenant) {
+Result<std::vector<WebhookRow>> of_tenant(Connection& db, const TenantId& tenant) {
   db.as_tenant(tenant.str());
   return query_all(db,
                    "SELECT " CARNET_WEBHOOK_COLUMNS
-                   " FROM webhooks WHERE tenant_id = $1 AND state = 'active' ORDER BY id",
+                   " FROM webhooks WHERE tenant_id = $1 ORDER BY id",
                    {tenant.str()}, read);
 }
 

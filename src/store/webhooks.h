@@ -36,8 +36,8 @@ Result<void> insert(Connection& db, const WebhookRow& row);
 Result<std::optional<WebhookRow>> find(Connection& db, const TenantId& tenant, const WebhookId& id);
 Result<std::vector<WebhookRow>> list(Connection& db, const TenantId& tenant, const Page& page);
 Result<int> count(Connection& db, const TenantId& tenant);
-// Those that are not paused.
-Result<std::vector<WebhookRow>> active(Connection& db, const TenantId& tenant);
+// All of the tenant, the paused ones too.
+Result<std::vector<WebhookRow>> of_tenant(Connection& db, const TenantId& tenant);
 // Writes what a person may change: url, events, format, description, state, secrets; and the count
 // of failures. False if it is gone.
 Result<bool> update(Connection& db, const WebhookRow& row);

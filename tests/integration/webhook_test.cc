@@ -400,8 +400,11 @@ TEST_F(WebhookTest, HoldsWhatWaitsWhileItIsPaused) {
   const bj::object paused = parsed(send("PATCH", path, R"({"paused":true})"));
   EXPECT_EQ(paused.at("state").as_string(), "paused");
   EXPECT_EQ(paused.at("pauseReason").as_string(), "request");
-  emit();  // not for one that is paused
+  emit();  // not sent to one that is paused
   deliver();
+  const auto missed = ids(path + "/dlq", "deadLetters");
+  ASSERT_THAT(missed, SizeIs(1));
+  EXPECT_EQ(get(path + "/dlq").at("deadLetters").at(0).at("lastOutcome").as_string(), "paused");
   EXPECT_THAT(ids(path + "/deliveries?state=held", "deliveries"), SizeIs(2));
   EXPECT_THAT(receiver.ids(), IsEmpty());
   const bj::object resumed = parsed(send("PATCH", path, R"({"paused":false})"));
@@ -410,6 +413,9 @@ TEST_F(WebhookTest, HoldsWhatWaitsWhileItIsPaused) {
   deliver();
   EXPECT_THAT(receiver.ids(), SizeIs(2));
   EXPECT_THAT(ids(path + "/deliveries?state=delivered", "deliveries"), SizeIs(2));
+  EXPECT_EQ(post(path + "/replay", R"({"all":true})", 202).at("replayed").as_int64(), 1);
+  deliver();
+  EXPECT_THAT(receiver.ids(), testing::Contains(missed[0]));
 }
 
 TEST_F(WebhookTest, ListsDeliveriesPageByPage) {

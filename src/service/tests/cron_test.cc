@@ -136,8 +136,13 @@ TEST(Cron, SaysWhichFieldIsWrongAndWhatItMayBe) {
             "must have five fields, has 4: minute, hour, day of month, month, day of week, as in "
             "\"30 3 * * mon\"");
   EXPECT_EQ(faults("0 0 0 * * ?").substr(0, 29), "must have five fields, has 6:");
-  EXPECT_EQ(faults("0 0 ? * *").substr(0, 34), "day of month: \"?\" is not a value; ");
-  EXPECT_EQ(faults("0 0 L * *").substr(0, 34), "day of month: \"L\" is not a value; ");
+  // Quartz has more than crontab(5).
+  EXPECT_EQ(faults("0 0 ? * *"),
+            "day of month: \"?\" is of Quartz, not of crontab(5); it may be 1 to 31");
+  for (const std::string_view line : {"0 0 L * *", "0 0 LW * *", "0 0 15W * *", "0 0 * * 5L",
+                                      "0 0 * * 6#3", "0 0 * * fri#2", "0 0 1,L * *"})
+    EXPECT_NE(faults(line).find("is of Quartz, not of crontab(5)"), std::string::npos) << line;
+  EXPECT_EQ(faults("0 jul * * *"), "hour: \"jul\" is not a value; it may be 0 to 23");
   EXPECT_TRUE(faults("@reboot").starts_with("must be a cron line"));
   EXPECT_TRUE(faults("").starts_with("must be a cron line"));
   EXPECT_TRUE(faults("99999999999999999999 0 * * *").starts_with("minute: "));

@@ -349,8 +349,17 @@ TEST_F(WebhooksTest, PausingHoldsAndDeletingEnds) {
   EXPECT_EQ(pause(id, true).pause_reason, "request");
   EXPECT_EQ(round(), 0);
   EXPECT_EQ(deliveries(id, "held").size(), 3U);
+  // What happens meanwhile is not sent by itself, and is not lost either.
+  clock.advance(std::chrono::milliseconds(5));
+  emit(event(), 2);
+  ASSERT_EQ(deliveries(id, "dead").size(), 2U);
+  EXPECT_EQ(deliveries(id, "dead")[0].last_outcome, "paused");
+  EXPECT_EQ(deliveries(id, "dead")[0].attempts, 0);
   pause(id, false);
   EXPECT_EQ(round(), 3);
+  EXPECT_EQ(round(), 0);
+  EXPECT_EQ(run_task(webhooks.replay(actor, id, std::nullopt)).value(), 2);
+  EXPECT_EQ(round(), 2);
   emit(event(), 3);
   ASSERT_TRUE(run_task(webhooks.remove(actor, id)));
   EXPECT_EQ(round(), 0);

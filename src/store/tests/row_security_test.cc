@@ -424,7 +424,7 @@ TEST_F(RowSecurity, RepositoriesThatForgetTheirTenantFindNothingOfAnother) {
     counts([&](Connection& c) { return uploads::count(c, us, kNow); }, 1, 2);
     counts([&](Connection& c) { return size(alerts::list(c, us, {}, {})); }, 1, 2);
     counts([&](Connection& c) { return size(webhooks::list(c, us, {})); }, 1, 2);
-    counts([&](Connection& c) { return size(webhooks::active(c, us)); }, 1, 2);
+    counts([&](Connection& c) { return size(webhooks::of_tenant(c, us)); }, 1, 2);
     counts([&](Connection& c) { return size(schedules::list(c, us, {})); }, 1, 2);
     counts([&](Connection& c) { return schedules::count(c, us); }, 1, 2);
     counts([&](Connection& c) { return size(schedules::runs(c, us, theirs_.schedule, {})); }, 0, 1);
