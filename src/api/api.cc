@@ -44,6 +44,8 @@ std::size_t Api::body_bytes_max(const Request& head) const {
   return std::max(match.route->body_bytes_max, kIgnoredBodyMax);
 }
 
+Task<HeadVerdict> Api::judge_head(const Request& head) { return api::judge_head(*site_, head); }
+
 Task<Response> Api::handle(const Request& request) { return run_pipeline(*site_, request); }
 
 Response Api::refuse(const Request& head, const Error& error) {

@@ -90,6 +90,7 @@ class Api final : public Handler {
   ~Api() override;
 
   [[nodiscard]] std::size_t body_bytes_max(const Request& head) const override;
+  [[nodiscard]] Task<HeadVerdict> judge_head(const Request& head) override;
   [[nodiscard]] Task<Response> handle(const Request& request) override;
   [[nodiscard]] Response refuse(const Request& head, const Error& error) override;
 

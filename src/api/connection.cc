@@ -1,5 +1,5 @@
 // One client: read a head, read a body, ask the handler, write the answer, again. With server.cc
-// the only user of Asio's sockets here.
+// the only user of Asio's sockets here. Bodies are in connection_body.cc.
 //
 // Where tls_ is set, bytes pass through it in read_some(), read_head() and write_now(); what waits
 // is the socket, in either case.
@@ -22,11 +22,9 @@ namespace asio = boost::asio;
 using boost::system::error_code;
 
 constexpr std::size_t kBufferStart = 4096;
-constexpr std::size_t kReadChunk = 16 * 1024;
 constexpr std::size_t kCoalesceMax =
     16 * 1024;  // bodies up to this are copied behind the head: one write, no gather
 constexpr std::chrono::milliseconds kLingerTime{2000};
-constexpr std::size_t kLingerBytesMax = 1024 * 1024;
 // Reads of a TLS client that always has more ready, before others get their turn.
 constexpr int kTlsReadsInARow = 8;
 
@@ -48,19 +46,47 @@ Connection::Connection(std::shared_ptr<Core> core, asio::ip::tcp::socket socket,
 Connection::~Connection() {
   if (next_ != nullptr) next_->previous_ = previous_;
   (previous_ != nullptr ? previous_->next_ : core_->first) = next_;
+  leave_waiting();
   release_body_memory();
   if (counted_) state_.release_address(peer_);
   state_.open.fetch_sub(1, std::memory_order_relaxed);
 }
 
 void Connection::enter(Phase phase, std::chrono::milliseconds timeout) {
-  phase_ = phase;
+  enter(phase);
   deadline_ = core_->now + timeout + state_.options.sweep_interval;
 }
 
 void Connection::enter(Phase phase) {
   phase_ = phase;
   deadline_ = SteadyTime::max();
+  leave_waiting();
+  if (gives_way_) return;
+  if (phase == Phase::kHandshake || phase == Phase::kIdle || phase == Phase::kHead) join_waiting();
+}
+
+void Connection::join_waiting() {
+  waiting_ = true;
+  waiting_previous_ = core_->waiting_last;
+  (waiting_previous_ != nullptr ? waiting_previous_->waiting_next_ : core_->waiting_first) = this;
+  core_->waiting_last = this;
+}
+
+void Connection::leave_waiting() {
+  if (!waiting_) return;
+  (waiting_next_ != nullptr ? waiting_next_->waiting_previous_ : core_->waiting_last) =
+      waiting_previous_;
+  (waiting_previous_ != nullptr ? waiting_previous_->waiting_next_ : core_->waiting_first) =
+      waiting_next_;
+  waiting_next_ = waiting_previous_ = nullptr;
+  waiting_ = false;
+}
+
+void Connection::give_way() {
+  leave_waiting();
+  gives_way_ = true;
+  error_code ignored;
+  socket_.cancel(ignored);
 }
 
 void Connection::sweep(SteadyTime now, bool draining) {
@@ -92,22 +118,6 @@ Connection::Outcome Connection::refuse(ErrorCode code, std::string detail) {
 Connection::Outcome Connection::refuse(Error error) {
   refusal_ = std::move(error);
   return Outcome::kRefused;
-}
-
-bool Connection::grow_body_memory(std::size_t bytes) {
-  if (state_.body_memory.fetch_add(bytes, std::memory_order_relaxed) + bytes >
-      state_.options.body_memory_max) {
-    state_.body_memory.fetch_sub(bytes, std::memory_order_relaxed);
-    return false;
-  }
-  body_memory_ += bytes;
-  return true;
-}
-
-void Connection::release_body_memory() {
-  if (body_memory_ == 0) return;
-  state_.body_memory.fetch_sub(body_memory_, std::memory_order_relaxed);
-  body_memory_ = 0;
 }
 
 Task<bool> Connection::wait_for(TlsStream::Step step) {
@@ -158,7 +168,7 @@ void Connection::reset_request() {
   release_body_memory();
   if (body_.capacity() > kReadChunk) std::string().swap(body_);
   body_.clear();
-  timed_out_ = false;
+  timed_out_ = judged_ = known_ = false;
 }
 
 Connection::Outcome Connection::parse_head() {
@@ -197,6 +207,7 @@ Task<Connection::Outcome> Connection::read_head() {
       buffer_ = std::move(buffer);
       capacity_ = larger;
     }
+    if (gives_way_) co_return Outcome::kClosed;
     std::size_t got = 0;
     if (tls_) {
       got = co_await read_tls(buffer_.get() + end_, capacity_ - end_);
@@ -209,7 +220,7 @@ Task<Connection::Outcome> Connection::read_head() {
       got = failure ? 0 : read;
     }
     if (got == 0) {
-      const bool slow = timed_out_ && phase_ == Phase::kHead && !wants_close_;
+      const bool slow = timed_out_ && phase_ == Phase::kHead && !wants_close_ && !gives_way_;
       if (!slow) co_return Outcome::kClosed;
       co_return refuse(ErrorCode::kRequestTimeout, "The request's head did not arrive in time.");
     }
@@ -222,93 +233,6 @@ Task<Connection::Outcome> Connection::read_head() {
   const Outcome parsed = parse_head();
   begin_ += scanner_.end();
   co_return parsed;
-}
-
-Task<bool> Connection::send_continue() {
-  constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
-  return write_all(kContinue, {});
-}
-
-void Connection::earn_time(std::size_t bytes, std::size_t rate_min,
-                           std::chrono::milliseconds timeout) {
-  const std::chrono::milliseconds earned(bytes * 1000 / rate_min);
-  deadline_ = std::min(deadline_ + earned, core_->now + timeout + state_.options.sweep_interval);
-}
-
-Task<Connection::Outcome> Connection::read_body() {
-  const std::size_t limit = state_.handler.body_bytes_max(request_);
-  if (framing_.content_length > limit)
-    co_return refuse(ErrorCode::kPayloadTooLarge,
-                     fmt::format("The body may have at most {} bytes here.", limit));
-  enter(Phase::kBody, state_.options.body_timeout);
-  if (framing_.expects_continue && begin_ == end_) {
-    const bool sent = co_await send_continue();
-    if (!sent) co_return Outcome::kClosed;
-    enter(Phase::kBody, state_.options.body_timeout);
-  }
-  if (framing_.chunked) {
-    const Outcome outcome = co_await read_chunked_body(limit);
-    co_return outcome;
-  }
-  const Outcome outcome = co_await read_sized_body();
-  co_return outcome;
-}
-
-Task<Connection::Outcome> Connection::read_sized_body() {
-  const auto length = static_cast<std::size_t>(framing_.content_length);
-  const std::size_t here = std::min(length, end_ - begin_);
-  body_.assign(buffer_.get() + begin_, here);
-  begin_ += here;
-  while (body_.size() < length) {
-    const std::size_t had = body_.size();
-    const std::size_t step = std::min(kReadChunk, length - had);
-    if (!grow_body_memory(step))
-      co_return refuse(ErrorCode::kUnavailable, "The server is reading too much at once.");
-    body_.resize(had + step);
-    const std::size_t got = co_await read_some(body_.data() + had, step);
-    body_.resize(had + got);
-    if (got == 0) {
-      if (!timed_out_ || wants_close_) co_return Outcome::kClosed;
-      co_return refuse(ErrorCode::kRequestTimeout, "The request's body did not arrive in time.");
-    }
-    earn_time(got, state_.options.body_rate_min, state_.options.body_timeout);
-  }
-  request_.body = body_;
-  co_return Outcome::kOk;
-}
-
-Task<Connection::Outcome> Connection::read_chunked_body(std::size_t limit) {
-  ChunkedReader reader(limit);
-  std::string scratch;  // buffer_ holds the head that request_ points into
-  std::string_view bytes(buffer_.get() + begin_, end_ - begin_);
-  if (!grow_body_memory(bytes.size() + kReadChunk))
-    co_return refuse(ErrorCode::kUnavailable, "The server is reading too much at once.");
-  while (true) {
-    const std::size_t used = reader.feed(bytes, body_);
-    if (scratch.empty()) begin_ += used;
-    if (reader.state() == ChunkedReader::State::kTooLarge)
-      co_return refuse(ErrorCode::kPayloadTooLarge,
-                       fmt::format("The body may have at most {} bytes here.", limit));
-    if (reader.state() == ChunkedReader::State::kMalformed)
-      co_return refuse(ErrorCode::kMalformedRequest,
-                       "The chunked body is malformed, or has too much besides its data.");
-    if (reader.state() == ChunkedReader::State::kDone) {
-      if (!scratch.empty()) surplus_ = bytes.substr(used);
-      break;
-    }
-    scratch.resize(kReadChunk);
-    const std::size_t got = co_await read_some(scratch.data(), scratch.size());
-    if (got == 0) {
-      if (!timed_out_ || wants_close_) co_return Outcome::kClosed;
-      co_return refuse(ErrorCode::kRequestTimeout, "The request's body did not arrive in time.");
-    }
-    earn_time(got, state_.options.body_rate_min, state_.options.body_timeout);
-    if (!grow_body_memory(got))
-      co_return refuse(ErrorCode::kUnavailable, "The server is reading too much at once.");
-    bytes = std::string_view(scratch).substr(0, got);
-  }
-  request_.body = body_;
-  co_return Outcome::kOk;
 }
 
 Connection::Written Connection::write_tls_now(Pieces& pieces) {
@@ -418,14 +342,14 @@ Task<bool> Connection::send_stream(std::unique_ptr<BodyStream> stream) {
 
 // Closing with unread bytes in the kernel's buffer would reset the connection, and the client would
 // never see the answer that says why. So: say we are done, and read what still comes, for a moment.
-Task<void> Connection::linger() {
+Task<void> Connection::linger(std::size_t bytes_max) {
   error_code failure;
   if (tls_ && socket_.is_open()) tls_->close_notify();
   socket_.shutdown(asio::ip::tcp::socket::shutdown_send, failure);
   enter(Phase::kLingering, kLingerTime);
   timed_out_ = false;
-  std::string scratch(kBufferStart, '\0');
-  for (std::size_t total = 0; total < kLingerBytesMax && !timed_out_;) {
+  std::string scratch(kReadChunk, '\0');
+  for (std::size_t total = 0; total < bytes_max && !timed_out_;) {
     const auto target = asio::buffer(scratch.data(), scratch.size());
     total += co_await socket_.async_read_some(target,
                                               asio::redirect_error(asio::use_awaitable, failure));
@@ -434,7 +358,7 @@ Task<void> Connection::linger() {
 }
 
 Task<void> Connection::serve() {
-  while (true) {
+  while (!gives_way_) {
     reset_request();
     if (begin_ == end_) begin_ = end_ = 0;
     if (!surplus_.empty()) {
@@ -452,7 +376,7 @@ Task<void> Connection::serve() {
     Outcome outcome = co_await read_head();
     if (outcome == Outcome::kOk && (framing_.chunked || framing_.content_length > 0))
       outcome = co_await read_body();
-    if (outcome == Outcome::kClosed) co_return;
+    if (outcome == Outcome::kClosed || outcome == Outcome::kAnswered) co_return;
     if (outcome == Outcome::kRefused) {
       co_await answer_refusal();
       co_return;
@@ -460,7 +384,8 @@ Task<void> Connection::serve() {
     enter(Phase::kHandling);
     Response answer = co_await state_.handler.handle(request_);
     if (wants_close_) co_return;
-    const bool keep = parser_.keep_alive() && !state_.draining.load(std::memory_order_relaxed);
+    const bool keep =
+        parser_.keep_alive() && !gives_way_ && !state_.draining.load(std::memory_order_relaxed);
     bool again = false;
     if (answer.stream) {
       again = co_await send(std::move(answer), keep);
@@ -522,7 +447,7 @@ Task<Connection::Outcome> Connection::handshake() {
   state_.handshakes_failed.fetch_add(1, std::memory_order_relaxed);
   tls_.reset();
   // OpenSSL has sent an alert that says why; let it arrive.
-  if (!timed_out_ && !wants_close_) co_await linger();
+  if (!timed_out_ && !wants_close_ && !gives_way_) co_await linger();
   co_return Outcome::kClosed;
 }
 

@@ -21,6 +21,9 @@ namespace carnet::api {
 class Connection;
 struct Core;
 
+inline constexpr std::size_t kReadChunk = 16 * 1024;
+inline constexpr std::size_t kLingerBytesMax = 1024 * 1024;
+
 struct AddressHash {
   std::size_t operator()(const net::IpAddress& address) const {
     return std::hash<std::string_view>{}(
@@ -35,9 +38,10 @@ struct Server::State {
   Handler& handler;
   const Log& log;
   std::atomic<bool> draining{false};
-  std::atomic<std::uint64_t> open{0}, accepted{0}, refused{0}, timed_out{0};
+  std::atomic<std::uint64_t> open{0}, accepted{0}, refused{0}, timed_out{0}, made_room{0};
   std::atomic<std::uint64_t> handshakes{0}, handshakes_failed{0};
   std::atomic<std::size_t> body_memory{0};
+  std::atomic<std::size_t> unknown_body_memory{0};  // the part of it without a valid key
   std::mutex address_mutex;
   std::unordered_map<net::IpAddress, std::size_t, AddressHash>
       per_address;  // open connections; bounded by them
@@ -63,6 +67,9 @@ struct Core : std::enable_shared_from_this<Core> {
   boost::asio::steady_timer sweeper;
   std::vector<boost::asio::ip::tcp::acceptor> acceptors;
   Connection* first = nullptr;  // doubly linked through the connections
+  // Likewise those of them that owe a request, from whoever has done so the longest.
+  Connection* waiting_first = nullptr;
+  Connection* waiting_last = nullptr;
   SteadyTime now = std::chrono::steady_clock::now();
   int reserve_fd = -1;  // given up for a moment to refuse a client when no descriptor is left
   bool stopped = false;
@@ -92,12 +99,15 @@ class Connection {
 
   // From the sweeper: ends what has passed its deadline, or is idle when draining.
   void sweep(SteadyTime now, bool draining);
+  // Makes room for another: the connection ends, unless a request of it is here already; then with
+  // the answer to that.
+  void give_way();
   void abort();
   [[nodiscard]] Connection* next() const { return next_; }
 
  private:
   enum class Phase { kHandshake, kIdle, kHead, kBody, kHandling, kWriting, kLingering };
-  enum class Outcome { kOk, kClosed, kRefused };
+  enum class Outcome { kOk, kClosed, kRefused, kAnswered };
   enum class Written { kAll, kRest, kFailed };
 
   [[nodiscard]] Task<Outcome> handshake();
@@ -108,6 +118,10 @@ class Connection {
   [[nodiscard]] Task<Outcome> read_body();
   [[nodiscard]] Task<Outcome> read_sized_body();
   [[nodiscard]] Task<Outcome> read_chunked_body(std::size_t limit);
+  // Asks the handler, once a request, whether the body is worth reading; kAnswered: it was not.
+  [[nodiscard]] Task<Outcome> judge_head();
+  // Room for bytes of the body that are to be read.
+  [[nodiscard]] Task<Outcome> make_body_room(std::size_t bytes);
   [[nodiscard]] Task<bool> send_continue();
   [[nodiscard]] Task<bool> send(Response response, bool keep_alive);
   [[nodiscard]] Task<bool> send_stream(std::unique_ptr<BodyStream> stream);
@@ -121,7 +135,7 @@ class Connection {
   [[nodiscard]] Written write_now(Pieces& pieces);
   [[nodiscard]] Written write_tls_now(Pieces& pieces);
   [[nodiscard]] Task<bool> write_all(std::string_view first, std::string_view second);
-  [[nodiscard]] Task<void> linger();
+  [[nodiscard]] Task<void> linger(std::size_t bytes_max = kLingerBytesMax);
   // 0: closed, failed or timed out.
   [[nodiscard]] Task<std::size_t> read_some(char* into, std::size_t size);
   [[nodiscard]] Task<std::size_t> read_tls(char* into, std::size_t size);
@@ -135,6 +149,8 @@ class Connection {
   void release_body_memory();
   void enter(Phase phase, std::chrono::milliseconds timeout);
   void enter(Phase phase);
+  void join_waiting();
+  void leave_waiting();
   void reset_request();
 
   std::shared_ptr<Core> core_;
@@ -147,6 +163,10 @@ class Connection {
   bool counted_;
   Connection* next_ = nullptr;
   Connection* previous_ = nullptr;
+  Connection* waiting_next_ = nullptr;
+  Connection* waiting_previous_ = nullptr;
+  bool waiting_ = false;
+  bool gives_way_ = false;
   Phase phase_ = Phase::kIdle;
   SteadyTime deadline_ = SteadyTime::max();
   bool timed_out_ = false;
@@ -162,7 +182,8 @@ class Connection {
   HeadParser parser_;
   std::string body_;     // when it is not whole in buffer_
   std::string surplus_;  // bytes behind a chunked body: the next request's
-  std::size_t body_memory_ = 0;
+  std::size_t body_memory_ = 0, unknown_body_memory_ = 0;
+  bool judged_ = false, known_ = false;  // by the handler
   Error refusal_;
   std::string out_;
 };

@@ -111,6 +111,9 @@ std::string Metrics::text(const Gauges& g, MetricText& others) const {
                number(c.accepted));
   rest.counter("carnet_http_connections_refused_total",
                "Requests and connections refused by the listener.", number(c.refused));
+  rest.counter("carnet_http_connections_gave_way_total",
+               "Connections that waited for a request and were closed to let another in.",
+               number(c.made_room));
   rest.counter("carnet_http_timeouts_total", "Connections that were too slow.",
                number(c.timed_out));
   rest.counter("carnet_tls_handshakes_total", "TLS handshakes that the listener completed.",
@@ -132,6 +135,8 @@ std::string Metrics::text(const Gauges& g, MetricText& others) const {
              number((g.now - g.started).count()) / kMilliseconds);
   others.pool("http_connections", number(c.open), number(c.open_max));
   others.pool("http_body_bytes", number(c.body_bytes), number(c.body_bytes_max));
+  others.pool("http_body_bytes_unknown", number(c.unknown_body_bytes),
+              number(c.unknown_body_bytes_max));
   report_process(others, g.started);
   return out + rest.text() + others.text();
 }

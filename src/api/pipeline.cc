@@ -17,6 +17,8 @@ namespace {
 struct Gate {
   Result<void> (*ready)(Site&, Call&) = nullptr;
   Task<Result<void>> (*waiting)(Site&, Call&) = nullptr;
+  // Also asked before a large body is read, and so twice: takes nothing of what is counted.
+  bool before_body = false;
 };
 
 Task<Result<void>> find_route(Site& site, Call& call);
@@ -32,21 +34,21 @@ Result<void> check_media_types(Site& site, Call& call);
 constexpr std::array<Gate, 7> kGates = {
     // The route first: it says what all the others need. An unknown path is 404 for everybody,
     // without looking at keys.
-    Gate{.waiting = find_route},
+    Gate{.waiting = find_route, .before_body = true},
     // What is too large is refused before anything is spent on it. The listener has already held to
     // the same number while
     // reading; here it is checked again because a body that came without a listener must not slip
     // through.
     Gate{.ready = check_body},
     // Who is asking. Before the rate limit, because the limit is the key's.
-    Gate{.waiting = authenticate},
+    Gate{.waiting = authenticate, .before_body = true},
     // Before the role: a key that hammers what it may not use is slowed down like any other.
     Gate{.waiting = check_allowance},
     // May this key do that.
-    Gate{.ready = check_role},
+    Gate{.ready = check_role, .before_body = true},
     // And may it be done to a tenant that is being closed or erased. Behind the role, so that a key
     // that may not do it anyway learns nothing else.
-    Gate{.ready = check_tenant_state},
+    Gate{.ready = check_tenant_state, .before_body = true},
     // Only now is the request worth reading: can we understand its body, and can the client
     // understand the answer?
     Gate{.ready = check_media_types},
@@ -483,8 +485,9 @@ class Measure {
   std::chrono::steady_clock::time_point begin_;
 };
 
-Task<Result<void>> pass_gates(Site& site, Call& call) {
+Task<Result<void>> pass_gates(Site& site, Call& call, bool before_body) {
   for (const Gate& gate : kGates) {
+    if (before_body && !gate.before_body) continue;
     Result<void> passed;
     if (gate.ready != nullptr)
       passed = gate.ready(site, call);
@@ -506,7 +509,7 @@ Task<Response> run_pipeline(Site& site, const Request& request) {
   try {
     if (auto early = preflight(site, call)) {
       response = std::move(*early);
-    } else if (Result<void> passed = co_await pass_gates(site, call); !passed) {
+    } else if (Result<void> passed = co_await pass_gates(site, call, false); !passed) {
       response = problem_for(site, call, passed.error());
     } else if (call.route().idempotent && request.header_count("Idempotency-Key") > 0) {
       Result<Response> answer = co_await run_once(site, call);
@@ -525,6 +528,26 @@ Task<Response> run_pipeline(Site& site, const Request& request) {
   add_headers(site, call, response);
   measure.finish(response.status);
   co_return response;
+}
+
+Task<HeadVerdict> judge_head(Site& site, const Request& head) {
+  Call call(head);
+  call.link_path = is_link_path(head.path);
+  give_request_id(site, call);
+  Result<void> passed;
+  try {
+    if (preflight(site, call)) co_return HeadVerdict{};
+    passed = co_await pass_gates(site, call, true);
+  } catch (...) {
+    passed = tl::unexpected(thrown_error("a gate"));
+  }
+  HeadVerdict verdict{.refused = {}, .known = call.actor.platform || !call.actor.key.empty()};
+  if (passed) co_return verdict;
+  Measure measure(site, call);
+  verdict.refused = problem_for(site, call, passed.error());
+  add_headers(site, call, *verdict.refused);
+  measure.finish(verdict.refused->status);
+  co_return verdict;
 }
 
 Response refuse_request(Site& site, const Request& head, const Error& error) {

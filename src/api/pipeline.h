@@ -7,6 +7,8 @@ namespace carnet::api {
 
 // Does not throw: what a handler throws becomes a 500 that names only the request id.
 [[nodiscard]] Task<Response> run_pipeline(Site& site, const Request& request);
+// What the gates say that need no body. Does not throw.
+[[nodiscard]] Task<HeadVerdict> judge_head(Site& site, const Request& head);
 // The answer for a request that the listener refuses.
 [[nodiscard]] Response refuse_request(Site& site, const Request& head, const Error& error);
 

@@ -124,6 +124,15 @@ bool out_of_descriptors(const error_code& failure) {
          failure == boost::system::errc::not_enough_memory;
 }
 
+// Ends the connection of this core that has waited for a request the longest. The others of the
+// process are not looked at: the kernel spreads connections evenly.
+bool make_room(Core& core) {
+  if (core.waiting_first == nullptr) return false;
+  core.waiting_first->give_way();
+  core.state->made_room.fetch_add(1, std::memory_order_relaxed);
+  return true;
+}
+
 void start_connection(const std::shared_ptr<Core>& core, tcp::socket socket) {
   Server::State& state = *core->state;
   state.accepted.fetch_add(1, std::memory_order_relaxed);
@@ -137,15 +146,18 @@ void start_connection(const std::shared_ptr<Core>& core, tcp::socket socket) {
   const std::uint64_t open = state.open.load(std::memory_order_relaxed);
   if (open >= state.options.connections_max + kRefusalsAtOnceMax)
     return;  // no answer: that would cost what is short
-  Admission admission =
-      open >= state.options.connections_max ? Admission::kTooMany : Admission::kWelcome;
+  Admission admission = Admission::kWelcome;
   bool counted = false;
   const auto is_proxy = [&address](const net::Cidr& block) { return block.contains(address); };
   const auto& proxies = state.options.trusted_proxies;
-  if (admission == Admission::kWelcome && std::none_of(proxies.begin(), proxies.end(), is_proxy)) {
+  if (std::none_of(proxies.begin(), proxies.end(), is_proxy)) {
     counted = state.take_address(address);
     if (!counted) admission = Admission::kTooManyFromAddress;
   }
+  // Behind the address's own limit: who has too many takes nobody's place.
+  if (admission == Admission::kWelcome && open >= state.options.connections_max &&
+      !make_room(*core))
+    admission = Admission::kTooMany;
   auto connection = std::make_unique<Connection>(core, std::move(socket), address, counted);
   asio::co_spawn(core->context, Connection::run(std::move(connection), admission), asio::detached);
 }
@@ -185,6 +197,11 @@ Task<void> accept_loop(std::shared_ptr<Core> core, std::size_t index) {
       continue;
     }
     if (!out_of_descriptors(failure)) continue;  // the client went away again
+    if (make_room(*core)) {
+      // Its descriptor is free once it has run.
+      co_await asio::post(core->context, asio::use_awaitable);
+      continue;
+    }
     core->state->log.warn("accept_failed", {{"reason", failure.message()}});
     shed_one(*core, acceptor);
     pause.expires_after(std::chrono::milliseconds(50));
@@ -330,8 +347,11 @@ Server::Counts Server::counts() const {
           .handshakes = state_->handshakes.load(std::memory_order_relaxed),
           .handshakes_failed = state_->handshakes_failed.load(std::memory_order_relaxed),
           .open_max = state_->options.connections_max,
+          .made_room = state_->made_room.load(std::memory_order_relaxed),
           .body_bytes = state_->body_memory.load(std::memory_order_relaxed),
-          .body_bytes_max = state_->options.body_memory_max};
+          .body_bytes_max = state_->options.body_memory_max,
+          .unknown_body_bytes = state_->unknown_body_memory.load(std::memory_order_relaxed),
+          .unknown_body_bytes_max = state_->options.unknown_body_memory_max};
 }
 
 }  // namespace carnet::api

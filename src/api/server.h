@@ -16,6 +16,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -33,6 +34,12 @@ namespace carnet::api {
 
 class TlsIdentity;  // tls.h
 
+// What is thought of a request whose body is still to come.
+struct HeadVerdict {
+  std::optional<Response> refused;  // the answer, if the body need not be read for it
+  bool known = false;               // a valid key stands behind the request
+};
+
 // What answers requests. Called on the io thread of the connection; must not block it.
 class Handler {
  public:
@@ -40,6 +47,10 @@ class Handler {
   // The most body bytes this request may have; asked when the headers are in, before the body is
   // read.
   [[nodiscard]] virtual std::size_t body_bytes_max(const Request& head) const = 0;
+  // Asked at most once, when more of a body is to come than is read of anybody's. `head` has no
+  // body, and lives until the answer. What is refused is answered and the connection closed; what
+  // is not is handed to handle() once it is whole, and looked at again there. Does not throw.
+  [[nodiscard]] virtual Task<HeadVerdict> judge_head(const Request& head) = 0;
   // Does not throw. `request` and everything it points to live until the answer has been sent.
   [[nodiscard]] virtual Task<Response> handle(const Request& request) = 0;
   // The answer to a request that the listener refuses (malformed, too large, too slow, too many
@@ -53,10 +64,12 @@ class Server {
     std::vector<net::Cidr> trusted_proxies;  // whose X-Forwarded-For and -Proto count
     std::size_t header_bytes_max = 16 * 1024;
     std::size_t headers_max = 100;
-    std::size_t connections_max = 10000;
+    std::size_t connections_max = 10000;             // then one that waits for a request makes room
     std::size_t connections_per_address_max = 1024;  // trusted proxies are not counted
     std::size_t body_memory_max =
         256 * 1024 * 1024;  // of all requests being read; more are answered 503
+    std::size_t unknown_body_memory_max = 64 * 1024 * 1024;  // of those without a valid key
+    std::size_t unknown_body_max = 64 * 1024;  // of one body, before judge_head() is asked
     std::chrono::milliseconds header_timeout{10000};
     std::chrono::milliseconds body_timeout{30000};
     std::size_t body_rate_min = 16 * 1024;  // bytes a second, past the first body_timeout
@@ -71,7 +84,9 @@ class Server {
     std::uint64_t open = 0, accepted = 0, refused = 0, timed_out = 0;
     std::uint64_t handshakes = 0, handshakes_failed = 0;  // of TLS
     std::uint64_t open_max = 0;                           // connections_max
+    std::uint64_t made_room = 0;                          // closed to let another in
     std::uint64_t body_bytes = 0, body_bytes_max = 0;     // of bodies being read
+    std::uint64_t unknown_body_bytes = 0, unknown_body_bytes_max = 0;
   };
 
   Server(Options options, Handler& handler, const Log& log);

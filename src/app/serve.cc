@@ -92,6 +92,9 @@ class LateHandler final : public api::Handler {
   [[nodiscard]] std::size_t body_bytes_max(const api::Request& head) const override {
     return handler_->body_bytes_max(head);
   }
+  [[nodiscard]] Task<api::HeadVerdict> judge_head(const api::Request& head) override {
+    return handler_->judge_head(head);
+  }
   [[nodiscard]] Task<api::Response> handle(const api::Request& request) override {
     return handler_->handle(request);
   }

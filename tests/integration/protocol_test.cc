@@ -12,16 +12,6 @@ namespace {
 
 class ProtocolTest : public ::testing::Test {
  protected:
-  static StackOptions quick() {
-    StackOptions options;
-    options.server.header_timeout = std::chrono::milliseconds(300);
-    options.server.body_timeout = std::chrono::milliseconds(300);
-    options.server.idle_timeout = std::chrono::milliseconds(600);
-    options.server.sweep_interval = std::chrono::milliseconds(20);
-    return options;
-  }
-  ProtocolTest() : stack(quick()) {}
-
   // Sends bytes, expects one problem and the end of the connection.
   void expect_refused(const std::string& bytes, int status) {
     HttpClient client = stack.connect();
@@ -119,10 +109,11 @@ TEST_F(ProtocolTest, LimitsOfHeadAndBody) {
   expect_refused(
       "POST /pqc/scan HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n100001\r\n", 413);
   expect_refused("DELETE /admin/keys/x HTTP/1.1\r\nHost: a\r\nContent-Length: 20000\r\n\r\n", 413);
-  HttpClient client = stack.connect();
-  const auto fits = client.ask("POST", "/pqc/scan", {}, std::string(1048576, ' '));
-  ASSERT_TRUE(fits);
-  EXPECT_EQ(fits->status, 401);
+  const Tenant tenant = stack.make_tenant("Example Bank");
+  const HttpAnswer fits =
+      stack.ask("POST", "/pqc/scan", Stack::bearer(tenant.operator_key), std::string(1048576, ' '));
+  EXPECT_EQ(fits.status, 400);
+  EXPECT_EQ(code_of(fits), "malformed_json");
 }
 
 TEST_F(ProtocolTest, ContinueIsSentOnlyForABodyThatWillBeRead) {
@@ -196,7 +187,12 @@ TEST(StrictTransportTest, WhereLinksAreHttps) {
   EXPECT_EQ(said("https://localhost:8443", {}), "");
 }
 
-TEST_F(ProtocolTest, TooSlowIs408AndIdleIsClosed) {
+TEST(TimeoutTest, TooSlowIs408AndIdleIsClosed) {
+  StackOptions options;
+  options.server.header_timeout = std::chrono::milliseconds(300);
+  options.server.body_timeout = std::chrono::milliseconds(300);
+  options.server.sweep_interval = std::chrono::milliseconds(20);
+  Stack stack(options);
   HttpClient head = stack.connect();
   head.send("GET /health HTTP/1.1\r\nHo");
   const auto slow_head = head.read();
@@ -209,6 +205,13 @@ TEST_F(ProtocolTest, TooSlowIs408AndIdleIsClosed) {
   const auto slow_body = body.read();
   ASSERT_TRUE(slow_body);
   EXPECT_EQ(slow_body->status, 408);
+}
+
+TEST(TimeoutTest, IdleIsClosed) {
+  StackOptions options;
+  options.server.idle_timeout = std::chrono::milliseconds(2000);
+  options.server.sweep_interval = std::chrono::milliseconds(20);
+  Stack stack(options);
   HttpClient idle = stack.connect();
   EXPECT_EQ(idle.ask("GET", "/health")->status, 200);
   EXPECT_TRUE(idle.closed_by_peer());
@@ -240,20 +243,76 @@ TEST(ConnectionLimitTest, PerAddressAndInAll) {
   EXPECT_EQ(status, 200);
 }
 
-TEST(ConnectionLimitTest, OverTheCapOfAllConnections) {
+StackOptions with_room_for(std::size_t connections) {
   StackOptions options;
-  options.server.connections_max = 2;
-  Stack stack(options);
+  options.server.connections_max = connections;
+  options.threads = 1;  // what waits is looked for on one's own
+  return options;
+}
+
+TEST(ConnectionLimitTest, OverTheCapOfAllConnections) {
+  Stack stack(with_room_for(2));
   HttpClient first = stack.connect();
   HttpClient second = stack.connect();
-  ASSERT_EQ(first.ask("GET", "/health")->status, 200);
-  ASSERT_EQ(second.ask("GET", "/health")->status, 200);
+  for (HttpClient* busy : {&first, &second}) {
+    busy->send(
+        "POST /pqc/scan HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: "
+        "2\r\n\r\n");
+    ASSERT_EQ(busy->read()->status, 100);  // now it is in flight
+  }
   HttpClient third = stack.connect();
   const auto refused = third.read();
   ASSERT_TRUE(refused);
   EXPECT_EQ(refused->status, 503);
   EXPECT_EQ(refused->header("Retry-After"), "5");
-  EXPECT_EQ(first.ask("GET", "/health")->status, 200);
+  EXPECT_EQ(stack.server->counts().made_room, 0U);
+  for (HttpClient* busy : {&first, &second}) {
+    busy->send("{}");
+    EXPECT_EQ(busy->read()->status, 401);
+  }
+}
+
+TEST(ConnectionLimitTest, WhatWaitsTheLongestMakesRoom) {
+  Stack stack(with_room_for(4));
+  HttpClient silent = stack.connect();  // never asks
+  HttpClient old = stack.connect();
+  HttpClient trickles = stack.connect();
+  HttpClient young = stack.connect();
+  for (HttpClient* one : {&trickles, &old, &young})
+    ASSERT_EQ(one->ask("GET", "/health")->status, 200);
+  trickles.send("GET /health HTTP/1.1\r\nHo");
+  for (HttpClient* one : {&old, &young}) ASSERT_EQ(one->ask("GET", "/health")->status, 200);
+  std::vector<std::unique_ptr<HttpClient>> others;
+  const auto another = [&]() -> HttpClient& {
+    return *others.emplace_back(std::make_unique<HttpClient>("127.0.0.1", stack.port));
+  };
+  EXPECT_EQ(another().ask("GET", "/health")->status, 200);
+  EXPECT_TRUE(silent.closed_by_peer());
+  EXPECT_EQ(another().ask("GET", "/health")->status, 200);
+  EXPECT_TRUE(trickles.closed_by_peer());
+  ASSERT_EQ(old.ask("GET", "/health")->status, 200);  // which makes it the youngest
+  EXPECT_EQ(another().ask("GET", "/health")->status, 200);
+  EXPECT_TRUE(young.closed_by_peer());
+  EXPECT_EQ(old.ask("GET", "/health")->status, 200);
+  EXPECT_EQ(stack.server->counts().made_room, 3U);
+  EXPECT_EQ(stack.server->counts().refused, 0U);
+}
+
+// Who has all it may have from its own address takes nobody's place.
+TEST(ConnectionLimitTest, ThePlacesOfOthersAreNotForWhoHasTooMany) {
+  StackOptions options = with_room_for(3);
+  options.server.connections_per_address_max = 2;
+  Stack stack(options);
+  const HttpClient::Manner manner{.source = "127.0.0.2", .receive_buffer = 0};
+  HttpClient other("127.0.0.1", stack.port, manner);
+  ASSERT_EQ(other.ask("GET", "/health")->status, 200);
+  HttpClient first = stack.connect();
+  HttpClient second = stack.connect();
+  for (HttpClient* one : {&first, &second}) ASSERT_EQ(one->ask("GET", "/health")->status, 200);
+  HttpClient third = stack.connect();
+  EXPECT_EQ(third.read()->status, 429);
+  EXPECT_EQ(other.ask("GET", "/health")->status, 200);
+  EXPECT_EQ(stack.server->counts().made_room, 0U);
 }
 
 TEST(ListenTest, APortThatIsTakenIsRefusedWithASentence) {

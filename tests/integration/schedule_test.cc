@@ -139,7 +139,7 @@ TEST_F(ScheduleTest, RunsNowAndWhenItIsDue) {
   EXPECT_EQ(started.header("Location"), "/pqc/scan/" + scan);
   const auto over = [&] {
     const auto batch = run_task(stack_.scans.wait_events(tenant_.id, ScanId::parse(scan).value(),
-                                                         100, std::chrono::seconds(20)));
+                                                         100, std::chrono::seconds(50)));
     return batch && batch->over;
   };
   ASSERT_TRUE(over());

@@ -15,7 +15,7 @@
 namespace carnet::test {
 namespace {
 
-constexpr timeval kPatience{.tv_sec = 10, .tv_usec = 0};
+constexpr timeval kPatience{.tv_sec = 60, .tv_usec = 0};
 
 }  // namespace
 
@@ -120,6 +120,7 @@ bool HttpClient::need(std::size_t bytes) {
 }
 
 bool HttpClient::closed_by_peer() {
+  errno = 0;  // the end of the stream does not set it
   while (fill()) {
   }
   return errno != EAGAIN;

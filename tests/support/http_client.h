@@ -1,6 +1,6 @@
 #pragma once
 // A client over a plain blocking socket that sends exactly the bytes it is told and reads answers
-// strictly: what a framing test needs and a library would hide. Every wait ends after ten seconds.
+// strictly: what a framing test needs and a library would hide. Every wait ends after a minute.
 // Used by one thread.
 
 #include <chrono>
