@@ -78,11 +78,12 @@ class Issuer {
   [[nodiscard]] bool can_ask() const { return can_ask_; }
   [[nodiscard]] std::string keys_url() const { return url_ + "/.well-known/carnet-keys.json"; }
 
-  // nullopt for 404.
+  // nullopt if the answer is that there is no such thing: 404, or 422 for a size that the log has
+  // not.
   [[nodiscard]] Result<std::optional<bj::object>> ask(const std::string& path) const {
     const std::string url = url_ + path;
     CARNET_TRY(answer, fetch(url, kAnswerBytesMax));
-    if (answer.status == 404) return std::optional<bj::object>{};
+    if (answer.status == 404 || answer.status == 422) return std::optional<bj::object>{};
     const auto value = json::parse(answer.body);
     if (answer.status != 200 || !value || !value->is_object())
       return make_error(ErrorCode::kUnavailable, fmt::format("{} answers {}", url, answer.status));
@@ -240,7 +241,8 @@ class Run {
     log_proof_ = evidence::to_string(proof);
   }
 
-  // A head to compare the document's checkpoint of `size` with; ignored unless the log signed it.
+  // A head to compare the document's checkpoint of `size` with; ignored unless the log signed it. A
+  // log that has no proof of its own growth is forked or was taken back: the empty proof says so.
   void take_head(const Issuer& issuer, const std::string& note, std::uint64_t size) {
     if (!keys_) return;
     const auto opened = evidence::open_checkpoint(note, trusted_log_keys(*keys_));
@@ -253,20 +255,35 @@ class Run {
     const auto [from, to] = std::minmax(size, opened->size);
     const auto answer =
         issuer.ask(fmt::format("/pqc/transparency/consistency?from_size={}&to_size={}", from, to));
-    if (!answer || !*answer) return;
-    known_head_->consistency =
-        evidence::ConsistencyProof{.from = from, .to = to, .path = path_of(**answer)};
+    if (!answer) {
+      notes_.push_back("Log: not asked how it grew. " + answer.error().public_detail + ".");
+      return;
+    }
+    known_head_->consistency = evidence::ConsistencyProof{
+        .from = from,
+        .to = to,
+        .path = *answer ? path_of(**answer) : std::vector<evidence::MerkleHash>{}};
   }
 
   Result<void> load_checkpoint(const Issuer& issuer,
                                const std::optional<evidence::Glance>& glance) {
     if (command_.checkpoint.empty() || !glance) return {};
     CARNET_TRY(note, read_document(command_.checkpoint));
-    take_head(issuer, note, glance->checkpoint ? glance->checkpoint->size : proof_size_);
+    const std::uint64_t size = glance->checkpoint ? glance->checkpoint->size : proof_size_;
+    take_head(issuer, note, size);
     if (!known_head_)
       return make_error(
           ErrorCode::kValidationFailed,
           fmt::format("{} is not a checkpoint that the trusted keys signed", command_.checkpoint));
+    // Whoever names a checkpoint wants the comparison: without it there is no verdict.
+    const std::uint64_t kept = known_head_->checkpoint.size;
+    if (size != 0 && size != kept && !known_head_->consistency)
+      return make_error(
+          ErrorCode::kUnavailable,
+          fmt::format("{} is of size {} and the document's checkpoint of size {}: whether one tree "
+                      "continues the other only the log can show, and it was not asked{}",
+                      command_.checkpoint, kept, size,
+                      command_.offline ? " (--offline)" : " (it cannot be reached)"));
     return {};
   }
 

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "assess/classify_internal.h"
+#include "base/text.h"
 
 namespace carnet::assess {
 namespace {
@@ -119,6 +120,12 @@ std::string role_of(const FileEntry& entry) {
   return fmt::format("{} {} {} {}", entry.kind, entry.label, entry.algorithm, entry.offset);
 }
 
+std::string lower_first(std::string_view noun) {
+  std::string out(noun);
+  out.front() = to_lower_ascii(out.substr(0, 1)).front();
+  return out;
+}
+
 std::string_view noun_of(std::string_view kind) {
   if (kind == "certificate-request") return "Certificate request";
   if (kind == "revocation-list") return "Revocation list";
@@ -172,7 +179,7 @@ ClassifiedAsset classify_entry(const Endpoint& endpoint, const FileEntry& entry,
   result.asset.label = label_of(entry, endpoint);
   const KeyInPlace key{.algorithm = entry.algorithm,
                        .bits = entry.bits,
-                       .what = fmt::format("The {}", std::string(noun_of(entry.kind)))};
+                       .what = "The " + lower_first(noun_of(entry.kind))};
   judge_key(result, key, urgent);
   // A request or a foreign certificate is only as good as its signature's hash.
   const Algorithm* signature = inventory::find_by_name(entry.signature_algorithm);

@@ -75,6 +75,14 @@ inventory::StatusCounts count(const std::vector<ClassifiedAsset>& assets) {
   return counts;
 }
 
+// A parameter of Mosca's inequality for people; in the data it is named as in the API.
+std::string words_of(const std::string& parameter) {
+  if (parameter == "dataShelfLifeYears") return "how long data must stay secret";
+  if (parameter == "migrationTimeYears") return "how long the migration takes";
+  if (parameter == "yearsToQDay") return "when a quantum computer is assumed";
+  return parameter;
+}
+
 std::vector<std::string> make_notes(const JudgeInput& input, const Judgement& judgement) {
   std::vector<std::string> notes = {
       "This is an inventory aid and no audit: it shows what the endpoints answered when they were "
@@ -95,10 +103,13 @@ std::vector<std::string> make_notes(const JudgeInput& input, const Judgement& ju
   }
   if (judgement.counts.unknown > 0) {
     notes.push_back(
-        fmt::format("{} assets could not be judged; each says why. They are left out of the score "
-                    "and counted as "
-                    "vulnerable in the low end of its range.",
-                    judgement.counts.unknown));
+        judgement.counts.unknown == 1
+            ? std::string(
+                  "1 asset could not be judged and says why. It is left out of the score and "
+                  "counted as vulnerable in the low end of its range.")
+            : fmt::format("{} assets could not be judged; each says why. They are left out of the "
+                          "score and counted as vulnerable in the low end of its range.",
+                          judgement.counts.unknown));
   }
   const bool any_ssh = std::any_of(input.endpoints.begin(), input.endpoints.end(),
                                    [](const Endpoint& one) { return one.ssh.has_value(); });
@@ -108,7 +119,8 @@ std::vector<std::string> make_notes(const JudgeInput& input, const Judgement& ju
         "not "
         "proven.");
   }
-  const auto& defaults = judgement.mosca.parameters.defaults;
+  std::vector<std::string> defaults = judgement.mosca.parameters.defaults;
+  for (std::string& one : defaults) one = words_of(one);
   if (!defaults.empty()) {
     notes.push_back(
         fmt::format("These values are Carnet's defaults, not yours: {}.", join_words(defaults)));

@@ -8,6 +8,16 @@
 #include "crypto/wiped.h"
 
 namespace carnet::crypto {
+
+class Ed25519Prepared {
+ public:
+  explicit Ed25519Prepared(EvpKey key) : key_(std::move(key)) {}
+  [[nodiscard]] EVP_PKEY* get() const { return key_.get(); }
+
+ private:
+  EvpKey key_;
+};
+
 namespace {
 
 constexpr const char* kAlgorithm = "ED25519";
@@ -24,6 +34,17 @@ Result<EvpKey> private_key_of(const Secret& seed) {
   return key;
 }
 
+Ed25519Signature sign_with(EVP_PKEY* key, std::span<const std::uint8_t> message) {
+  const EvpDigestContext context(EVP_MD_CTX_new());
+  Ed25519Signature signature{};
+  std::size_t size = signature.size();
+  CARNET_CHECK(
+      EVP_DigestSignInit_ex(context.get(), nullptr, nullptr, nullptr, nullptr, key, nullptr) == 1 &&
+      EVP_DigestSign(context.get(), signature.data(), &size, message.data(), message.size()) == 1 &&
+      size == signature.size());
+  return signature;
+}
+
 }  // namespace
 
 Ed25519KeyPair ed25519_generate(Random& random) {
@@ -36,24 +57,23 @@ Ed25519KeyPair ed25519_generate(Random& random) {
 
 Result<Ed25519KeyPair> ed25519_from_seed(const Secret& seed) {
   CARNET_TRY(key, private_key_of(seed));
-  Ed25519KeyPair pair{.public_key = {}, .seed = seed.clone()};
+  Ed25519KeyPair pair{.public_key = {}, .seed = seed.clone(), .prepared = {}};
   std::size_t size = pair.public_key.size();
   CARNET_CHECK(EVP_PKEY_get_raw_public_key(key.get(), pair.public_key.data(), &size) == 1 &&
                size == pair.public_key.size());
+  pair.prepared = std::make_shared<const Ed25519Prepared>(std::move(key));
   return pair;
 }
 
 Result<Ed25519Signature> ed25519_sign(const Secret& seed, std::span<const std::uint8_t> message) {
   CARNET_TRY(key, private_key_of(seed));
-  const EvpDigestContext context(EVP_MD_CTX_new());
-  Ed25519Signature signature{};
-  std::size_t size = signature.size();
-  CARNET_CHECK(
-      EVP_DigestSignInit_ex(context.get(), nullptr, nullptr, nullptr, nullptr, key.get(),
-                            nullptr) == 1 &&
-      EVP_DigestSign(context.get(), signature.data(), &size, message.data(), message.size()) == 1 &&
-      size == signature.size());
-  return signature;
+  return sign_with(key.get(), message);
+}
+
+Result<Ed25519Signature> ed25519_sign(const Ed25519KeyPair& pair,
+                                      std::span<const std::uint8_t> message) {
+  if (pair.prepared == nullptr) return ed25519_sign(pair.seed, message);
+  return sign_with(pair.prepared->get(), message);
 }
 
 bool ed25519_verify(const Ed25519Claim& claim) {

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <span>
 
 #include "base/encoding.h"
@@ -18,9 +19,15 @@ inline constexpr std::size_t kEd25519SeedBytes = 32;
 using Ed25519PublicKey = std::array<std::uint8_t, 32>;
 using Ed25519Signature = std::array<std::uint8_t, 64>;
 
+// A private key as OpenSSL keeps it: with its public half, which takes as long to compute as half a
+// signature. Wiped when the last holder lets go.
+class Ed25519Prepared;
+
 struct Ed25519KeyPair {
   Ed25519PublicKey public_key{};
   Secret seed;  // kEd25519SeedBytes; the private key of RFC 8032 section 5.1.5
+  // Of this seed; null in a pair that was put together by hand.
+  std::shared_ptr<const Ed25519Prepared> prepared{};
 };
 
 [[nodiscard]] Ed25519KeyPair ed25519_generate(Random& random);
@@ -29,6 +36,9 @@ struct Ed25519KeyPair {
 
 // Deterministic. kValidationFailed unless the seed has kEd25519SeedBytes.
 [[nodiscard]] Result<Ed25519Signature> ed25519_sign(const Secret& seed,
+                                                    std::span<const std::uint8_t> message);
+// The same for a pair that signs often: what can be prepared was prepared with the pair.
+[[nodiscard]] Result<Ed25519Signature> ed25519_sign(const Ed25519KeyPair& pair,
                                                     std::span<const std::uint8_t> message);
 
 struct Ed25519Claim {

@@ -6,11 +6,13 @@
 #include <boost/json.hpp>
 #include <map>
 #include <set>
+#include <unordered_map>
 
 #include "base/json.h"
 #include "base/text.h"
 #include "crypto/hash.h"
 #include "evidence/cbom_knowledge.h"
+#include "evidence/cbom_words.h"
 #include "evidence/json_rows.h"
 #include "inventory/names.h"
 
@@ -25,75 +27,9 @@ using inventory::ScanDocument;
 using inventory::Support;
 
 constexpr std::string_view kScanRef = "scan";
-
-// CycloneDX asks for a UUID; one that is computed from the scan is a version 8 (RFC 9562).
-std::string serial_number(const ScanDocument& document, CbomVersion version) {
-  const std::string identity = fmt::format("cbom\n{}\n{}\n{}", document.scan_id,
-                                           to_rfc3339(document.finished_at), to_string(version));
-  crypto::Digest256 digest = crypto::sha256(identity);
-  digest[6] = static_cast<std::uint8_t>((digest[6] & 0x0FU) | 0x80U);
-  digest[8] = static_cast<std::uint8_t>((digest[8] & 0x3FU) | 0x80U);
-  const std::string hex = to_hex(digest).substr(0, 32);
-  return fmt::format("urn:uuid:{}-{}-{}-{}-{}", hex.substr(0, 8), hex.substr(8, 4),
-                     hex.substr(12, 4), hex.substr(16, 4), hex.substr(20));
-}
-
-// A name as part of a bom-ref: what would need escaping in a link to it is turned into a dash.
-std::string slug(std::string_view name) {
-  std::string out;
-  for (const char c : name) {
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                       c == '.' || c == '+' || c == '@' || c == '_';
-    out += plain ? c : '-';
-  }
-  return out;
-}
-
-std::string short_hash(const std::string& identity) {
-  return crypto::sha256_hex(identity).substr(0, 24);
-}
-
-bj::array array_of(const std::vector<std::string>& texts) {
-  bj::array array;
-  for (const std::string& text : texts) array.emplace_back(text);
-  return array;
-}
-
-// A list of one, said outright: `= {x}` may copy x instead.
-bj::array list_of(bj::value only) {
-  bj::array array;
-  array.push_back(std::move(only));
-  return array;
-}
-
-bj::object property(std::string_view name, std::string_view value) {
-  return {{"name", name}, {"value", value}};
-}
-
-// "[2001:db8::1]:443"
-std::string place_of(const Endpoint& endpoint) {
-  if (endpoint.file) return endpoint.host;
-  const bool ipv6 = endpoint.host.find(':') != std::string::npos;
-  return ipv6 ? fmt::format("[{}]:{}", endpoint.host, endpoint.port)
-              : fmt::format("{}:{}", endpoint.host, endpoint.port);
-}
-
-bool is_there(Support state) {
-  return state == Support::kPreferred || state == Support::kSupported;
-}
-
-bool is_plain_host(std::string_view host) {
-  return !host.empty() &&
-         host.find_first_not_of(
-             "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.:_-") ==
-             std::string_view::npos;
-}
-
-// Where it is, if that can be written as a URI.
-std::string uri_of(const Endpoint& endpoint, const std::string& place) {
-  if (endpoint.file || !is_plain_host(endpoint.host)) return {};
-  return fmt::format("{}://{}", endpoint.ssh ? "ssh" : endpoint.jwks ? "https" : "tls", place);
-}
+constexpr std::string_view kPublicKey = "public-key", kPrivateKey = "private-key",
+                           kSecretKey = "secret-key";
+constexpr std::size_t kOccurrencesMax = 100;  // limit: internal; of one thing
 
 // What is written down in a row of its own, by bom-ref, and what it depends on.
 using Rows = std::map<std::string, bj::object>;
@@ -141,6 +77,7 @@ class Bom {
   [[nodiscard]] bool v1_7() const { return version_ == CbomVersion::k1_7; }
 
   struct Key {
+    std::string_view type;  // CycloneDX's: "public-key", "private-key", "secret-key"
     std::string name, algorithm_ref;
     int bits = 0;
     std::string id;
@@ -173,8 +110,12 @@ class Bom {
                        registered->shor_qubits_per_key_bit > 0;
     const std::string full = sized ? fmt::format("{}-{}", base, bits) : base;
     const std::string ref = "algorithm/" + slug(full);
+    found_here(ref);
     const auto [place, added] = algorithms_.try_emplace(ref);
-    if (!added) return ref;
+    if (!added) {
+      for (const std::string& part : parts_[ref]) found_here(part);
+      return ref;
+    }
     bj::object properties = algorithm_properties(row, sized ? bits : 0);
     bj::object& json = place->second;
     json = component(ref, full, "algorithm", "algorithmProperties", std::move(properties));
@@ -215,19 +156,38 @@ class Bom {
     return json;
   }
 
-  // A public key as related material; `identity` is what makes it this key and no other.
-  std::string public_key(const std::string& identity, std::string name, std::string algorithm_ref,
-                         int bits, std::string id) {
+  // The endpoint that is being looked at shows what `ref` stands for.
+  void found_here(const std::string& ref) {
+    if (here_ == nullptr) return;
+    std::vector<const Endpoint*>& list = found_at_[ref];
+    if (list.empty() || list.back() != here_) list.push_back(here_);
+  }
+
+  // Where it was found, as CycloneDX's evidence: by name, and not more than anybody reads. The
+  // dependencies have all of it.
+  void add_occurrences(const std::string& ref, bj::object& json) const {
+    const auto found = found_at_.find(ref);
+    if (found == found_at_.end()) return;
+    std::set<std::string> places;
+    for (const Endpoint* endpoint : found->second) {
+      places.insert(place_of(*endpoint));
+      if (places.size() > kOccurrencesMax) places.erase(std::prev(places.end()));
+    }
+    bj::array list;
+    for (const std::string& place : places) list.push_back(bj::object{{"location", place}});
+    json["evidence"] = bj::object{{"occurrences", std::move(list)}};
+  }
+
+  // A key as related material; `identity` is what makes it this key and no other.
+  std::string add_key(const std::string& identity, Key key) {
     std::string ref = "key/" + short_hash("key\n" + identity);
-    keys_.try_emplace(ref, Key{.name = std::move(name),
-                               .algorithm_ref = std::move(algorithm_ref),
-                               .bits = bits,
-                               .id = std::move(id)});
+    found_here(ref);
+    keys_.try_emplace(ref, std::move(key));
     return ref;
   }
 
   bj::object key_json(const std::string& ref, const Key& key) const {
-    bj::object properties{{"type", "public-key"}};
+    bj::object properties{{"type", key.type}};
     if (!key.id.empty()) properties["id"] = key.id;
     if (v1_7())
       properties["relatedCryptographicAssets"] =
@@ -235,13 +195,16 @@ class Bom {
     else
       properties["algorithmRef"] = key.algorithm_ref;
     if (key.bits > 0) properties["size"] = key.bits;
-    return component(ref, key.name, "related-crypto-material", "relatedCryptoMaterialProperties",
-                     std::move(properties));
+    bj::object json = component(ref, key.name, "related-crypto-material",
+                                "relatedCryptoMaterialProperties", std::move(properties));
+    add_occurrences(ref, json);
+    return json;
   }
 
   std::string certificate(const Certificate& seen) {
     std::string ref = "certificate/" + slug(seen.sha256);
-    if (!certificates_.try_emplace(ref, &seen).second) return ref;
+    found_here(ref);
+    certificates_.try_emplace(ref, &seen);
     static_cast<void>(key_of(seen));
     static_cast<void>(algorithm(seen.signature_algorithm));
     for (const std::string& other : {seen.alt_key_algorithm, seen.alt_signature_algorithm})
@@ -253,8 +216,11 @@ class Bom {
   std::string key_of(const Certificate& seen) {
     const std::string identity =
         seen.spki_sha256.empty() ? "certificate\n" + seen.sha256 : "spki\n" + seen.spki_sha256;
-    return public_key(identity, "Public key of " + seen.subject,
-                      algorithm(seen.key_algorithm, seen.key_bits), seen.key_bits, {});
+    return add_key(identity, {.type = kPublicKey,
+                              .name = "Public key of " + seen.subject,
+                              .algorithm_ref = algorithm(seen.key_algorithm, seen.key_bits),
+                              .bits = seen.key_bits,
+                              .id = {}});
   }
 
   bj::object certificate_json(const std::string& ref, const Certificate& seen) {
@@ -279,6 +245,7 @@ class Bom {
         component(ref, name, "certificate", "certificateProperties", std::move(properties));
     if (seen.sha256.size() == 64)
       json["hashes"] = list_of(bj::object{{"alg", "SHA-256"}, {"content", seen.sha256}});
+    add_occurrences(ref, json);
     return json;
   }
 
@@ -318,7 +285,10 @@ class Bom {
     std::string ref = "endpoint/" + short_hash("endpoint\n" + place_of(endpoint) + "\n" +
                                                (endpoint.tls ? endpoint.tls->server_name : ""));
     const auto [place, added] = services_.try_emplace(std::move(ref), &endpoint);
-    if (added) static_cast<void>(spoken(place->first, endpoint));
+    if (!added) return;
+    here_ = &endpoint;
+    static_cast<void>(spoken(place->first, endpoint));
+    here_ = nullptr;
   }
 
   bj::object service_json(const std::string& ref, const Endpoint& endpoint) const {
@@ -351,10 +321,12 @@ class Bom {
 
   void add_tls(const Endpoint& endpoint, const std::string& service, Spoken& out) {
     const inventory::TlsObservation& tls = *endpoint.tls;
-    std::vector<std::string> groups, group_names, certificates;
+    // Only TLS 1.3 has post-quantum groups, whatever the server offers there.
+    std::vector<std::string> groups, classical_groups, group_names, certificates;
     for (const auto& group : tls.groups) {
       if (!is_there(group.state) || inventory::is_grease(group.codepoint)) continue;
       groups.push_back(algorithm(group.name));
+      if (group.kind == "classical") classical_groups.push_back(groups.back());
       group_names.push_back(group.name);
     }
     for (const Certificate& seen : tls.certificates) certificates.push_back(certificate(seen));
@@ -366,8 +338,8 @@ class Bom {
         if (seen.version != version.version) continue;
         suites.push_back(suite_json(seen, tls.dh_bits, group_names, out.on[ref]));
       }
-      add_protocol(out, service, ref, "tls", version.version, std::move(suites), groups,
-                   certificates);
+      add_protocol(out, service, ref, "tls", version.version, std::move(suites),
+                   version.version == "TLS 1.3" ? groups : classical_groups, certificates);
     }
   }
 
@@ -380,6 +352,7 @@ class Bom {
       for (const std::string& ref : suite_algorithms(*suite, dh_bits)) {
         refs.emplace_back(ref);
         on.insert(ref);
+        found_here(ref);
       }
     if (!refs.empty()) json["algorithms"] = std::move(refs);
     json["identifiers"] = {fmt::format("0x{:02X}", seen.codepoint >> 8U),
@@ -410,8 +383,10 @@ class Bom {
     else if (!refs.empty())
       properties["cryptoRefArray"] = std::move(refs);
     out.on.try_emplace(ref);
-    out.protocols[ref] =
-        component(ref, name, "protocol", "protocolProperties", std::move(properties));
+    found_here(ref);
+    bj::object json = component(ref, name, "protocol", "protocolProperties", std::move(properties));
+    add_occurrences(ref, json);
+    out.protocols[ref] = std::move(json);
     depend(out.on, service, ref);
   }
 
@@ -426,9 +401,13 @@ class Bom {
       }
     for (const inventory::SshHostKey& key : ssh.host_keys) {
       const inventory::Algorithm* row = registry_.find_by_ssh_key_type(key.type);
-      keys.push_back(public_key("ssh\n" + key.fingerprint, "Host key " + key.type,
-                                algorithm(row != nullptr ? row->name : key.type, key.bits),
-                                key.bits, key.fingerprint));
+      keys.push_back(
+          add_key("ssh\n" + key.fingerprint,
+                  {.type = kPublicKey,
+                   .name = "Host key " + key.type,
+                   .algorithm_ref = algorithm(row != nullptr ? row->name : key.type, key.bits),
+                   .bits = key.bits,
+                   .id = key.fingerprint}));
     }
     add_protocol(out, service, service + "/SSH-2.0", "ssh", "SSH 2.0", {}, algorithms, keys);
   }
@@ -440,8 +419,11 @@ class Bom {
                                        : "jwk\n" + key.thumbprint;
       const std::string name = key.algorithm.empty() ? key.kty : key.algorithm;
       depend(out.on, service,
-             public_key(identity, "Key " + key.kid, algorithm(name, key.bits), key.bits,
-                        key.thumbprint));
+             add_key(identity, {.type = key.kty == "oct" ? kSecretKey : kPublicKey,
+                                .name = key.kid.empty() ? "Key without kid" : "Key " + key.kid,
+                                .algorithm_ref = algorithm(name, key.bits),
+                                .bits = key.bits,
+                                .id = key.thumbprint}));
       for (const Certificate& seen : key.certificates) depend(out.on, service, certificate(seen));
     }
   }
@@ -456,9 +438,17 @@ class Bom {
         depend(out.on, service, used);
         continue;
       }
+      // Who finds a private key has more than who finds its public half: two things, one id.
+      const bool is_private = entry.kind.ends_with("private-key");
+      std::string name = is_private ? "Private key" : "Public key";
+      if (!entry.label.empty()) name += " " + entry.label;
       depend(out.on, service,
-             public_key("file\n" + entry.fingerprint, entry.label, used, entry.bits,
-                        entry.fingerprint));
+             add_key((is_private ? "private\n" : "file\n") + entry.fingerprint,
+                     {.type = is_private ? kPrivateKey : kPublicKey,
+                      .name = std::move(name),
+                      .algorithm_ref = used,
+                      .bits = entry.bits,
+                      .id = entry.fingerprint}));
     }
   }
 
@@ -517,7 +507,10 @@ class Bom {
   // Both lists are sorted by bom-ref: algorithm/, certificate/, endpoint/, key/, scan.
   void write_components(JsonRows& out) {
     out.begin_array("components");
-    for (auto& [ref, json] : algorithms_) out.row(std::move(json));
+    for (auto& [ref, json] : algorithms_) {
+      add_occurrences(ref, json);
+      out.row(std::move(json));
+    }
     for (const auto& [ref, seen] : certificates_) out.row(certificate_json(ref, *seen));
     for (const auto& [ref, endpoint] : services_)
       for (auto& [protocol, json] : spoken(ref, *endpoint).protocols) out.row(std::move(json));
@@ -557,6 +550,8 @@ class Bom {
   std::map<std::string, const Certificate*> certificates_;
   std::map<std::string, Key> keys_;
   std::map<std::string, const Endpoint*> services_;
+  std::unordered_map<std::string, std::vector<const Endpoint*>> found_at_;
+  const Endpoint* here_ = nullptr;  // in the first round
   std::map<std::pair<const inventory::TlsSuite*, int>, std::vector<std::string>> suites_;
 };
 

@@ -19,7 +19,8 @@ struct CbomAlgorithm {
   std::string curve;      // CycloneDX 1.7: "nist/P-256"; "" if none
   std::string parameter_set, mode, padding;
   std::vector<std::string> functions;
-  std::vector<std::string> parts;  // of a combiner: names in this table
+  std::vector<std::string>
+      parts;  // of a combiner, and the hash of a signature or MAC: names in this table
   // For rows that the registry does not have.
   int classical_security_bits = 0;
   int nist_category = 0;

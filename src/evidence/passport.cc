@@ -252,7 +252,7 @@ Result<Envelope> sign_passport(std::string statement, const PassportSigner& sign
   envelope.payload_type = kPassportPayloadType;
   envelope.payload = std::move(statement);
   const std::string message = pre_authentication_encoding(envelope.payload_type, envelope.payload);
-  CARNET_TRY(classical, crypto::ed25519_sign(signer.ed25519.seed, as_bytes(message)));
+  CARNET_TRY(classical, crypto::ed25519_sign(signer.ed25519, as_bytes(message)));
   CARNET_TRY(post_quantum, crypto::mldsa_sign(crypto::MlDsa::k65, signer.mldsa.private_key,
                                               {.message = as_bytes(message)}, random));
   envelope.signatures.push_back({.keyid = keyid_of(signer.ed25519.public_key),
@@ -264,7 +264,9 @@ Result<Envelope> sign_passport(std::string statement, const PassportSigner& sign
 
 Result<PassportFacts> read_statement(std::string_view payload) {
   const auto value = json::parse(payload);
-  if (!value || !value->is_object()) return bad("it is not a JSON object");
+  if (!value)
+    return bad("it is no JSON that has one reading (" + value.error().public_detail + ")");
+  if (!value->is_object()) return bad("it is not a JSON object");
   const bj::object& statement = value->get_object();
   JsonReader reader(kTargetsMax);
   if (reader.text(statement, "_type") != kStatementType)

@@ -61,7 +61,12 @@ void PdfReport::exposure() {
       "Exposure", "exposure",
       "Two things can be broken, at two different times. Key establishment protects what is said: "
       "whoever records it today can read it once a large quantum computer exists. Authentication "
-      "protects who is speaking: it can be forged only from that day on.");
+      "protects who is speaking: it can be forged only from that day on.",
+      200);
+  if (judgement_.assets.empty()) {
+    paragraph("No asset was seen, so there is nothing to show here.", kLabel);
+    return;
+  }
   status_bars();
   algorithm_bars();
   host_bars();
@@ -83,6 +88,7 @@ void PdfReport::status_bars() {
     canvas_.text(kMargin, y_ + 13, kNames - 8, counted(whole, "asset", "assets"), kSoftText);
     const double width = kContentWidth - kNames;
     canvas_.fill({kMargin + kNames, y_, width, kHeight}, paint::kTrack, 3);
+    if (whole == 0) canvas_.text(kMargin + kNames + 8, y_ + 7, 0, "none was seen", kSoftText);
     double x = kMargin + kNames;
     for (std::size_t i = 0; i < kOrder.size(); ++i) {
       if (counts[i] == 0) continue;
@@ -108,9 +114,13 @@ void PdfReport::status_bars() {
   }
   canvas_.end_tag("P");
   y_ += 16;
-  paragraph(fmt::format("{} of {} let traffic be recorded today and read later (HNDL).",
-                        grouped(totals.hndl_exposed), counted(totals.assets, "asset", "assets")),
-            {.face = Face::kSemiBold, .size = 9.5}, 4);
+  paragraph(
+      totals.hndl_exposed == 0
+          ? std::string("No asset lets traffic be recorded today and read later (HNDL).")
+          : fmt::format("{} of {} {} traffic be recorded today and read later (HNDL).",
+                        grouped(totals.hndl_exposed), counted(totals.assets, "asset", "assets"),
+                        totals.hndl_exposed == 1 ? "lets" : "let"),
+      {.face = Face::kSemiBold, .size = 9.5}, 4);
 }
 
 void PdfReport::algorithm_bars() {

@@ -20,7 +20,11 @@ constexpr double kBandHeight = 148;
 constexpr TextStyle kWordmark{.face = Face::kSemiBold, .size = 9.5, .color = paint::kGold};
 constexpr TextStyle kTitle{
     .face = Face::kDisplay, .size = 25, .color = paint::kCoverInk, .lines_max = 2, .line_gap = 1};
+// For a title that needs two lines.
+constexpr TextStyle kLongTitle{
+    .face = Face::kDisplay, .size = 19, .color = paint::kCoverInk, .lines_max = 2, .line_gap = 1};
 constexpr TextStyle kSubtitle{.size = 10, .color = paint::kCoverSoft, .lines_max = 1};
+constexpr TextStyle kRecipient{.size = 10, .color = paint::kCoverSoft, .lines_max = 2};
 constexpr TextStyle kScore{.face = Face::kDisplay, .size = 46, .tabular = true};
 constexpr TextStyle kOutOf{.size = 10, .color = paint::kSoft};
 constexpr TextStyle kMeaning{.size = 10.5, .line_gap = 2.5};
@@ -49,9 +53,49 @@ void PdfReport::cover() {
   static_cast<void>(canvas_.bookmark(0, "Summary", 0));
   cover_band();
   score_card();
-  tiles(342);
-  first_steps(440);
+  // Nothing seen is said once, and not as four noughts.
+  if (judgement_.counts.assets > 0) tiles(342);
+  first_steps(judgement_.counts.assets > 0 ? 440 : 348);
   contents(kBottom - 22);
+}
+
+std::string PdfReport::looked_at() const {
+  const auto& coverage = judgement_.coverage;
+  const auto files = std::count_if(document_.endpoints.begin(), document_.endpoints.end(),
+                                   [](const auto& endpoint) { return endpoint.file.has_value(); });
+  const long long others = coverage.requested - files;
+  const std::string what = files == 0    ? counted(others, "endpoint", "endpoints")
+                           : others <= 0 ? counted(files, "file", "files")
+                                         : counted(others, "endpoint", "endpoints") + " and " +
+                                               counted(files, "file", "files");
+  if (coverage.reached >= coverage.requested) return what + " looked at";
+  return fmt::format("{} of {} reached", coverage.reached == 0 ? "none" : grouped(coverage.reached),
+                     what);
+}
+
+std::string PdfReport::abridged(std::string_view text, double width, const TextStyle& style) {
+  TextStyle unbounded = style;
+  unbounded.lines_max = 0;
+  // Half a line more than allowed: the fixed-width face has taller lines.
+  const double room = canvas_.height_of(width, "x", unbounded) * (style.lines_max + 0.5) +
+                      style.line_gap * (style.lines_max - 1);
+  const auto fits = [&](const std::string& part) {
+    return std::count(part.begin(), part.end(), '`') % 2 == 0 &&
+           canvas_.height_of(width, part, unbounded) <= room;
+  };
+  if (fits(std::string(text))) return std::string(text);
+  for (std::size_t at = text.rfind(". "); at != std::string_view::npos && at > 0;
+       at = text.rfind(". ", at - 1))
+    if (const std::string sentences(text.substr(0, at + 1)); fits(sentences)) return sentences;
+  for (std::size_t at = text.rfind(' '); at != std::string_view::npos && at > 0;
+       at = text.rfind(' ', at - 1)) {
+    std::string words(text.substr(0, at));
+    while (!words.empty() && std::string_view(",;:(").find(words.back()) != std::string_view::npos)
+      words.pop_back();
+    words += " …";
+    if (fits(words)) return words;
+  }
+  return std::string(text);
 }
 
 void PdfReport::cover_band() {
@@ -66,16 +110,18 @@ void PdfReport::cover_band() {
   }
   canvas_.text(kMargin, 30, 300, "CARNET  ·  POST-QUANTUM READINESS", kWordmark);
   canvas_.begin_tag("H1");
-  double y = 52 + canvas_.text(kMargin, 52, kContentWidth, head_, kTitle) + 6;
+  const bool one_line = canvas_.width_of(head_, kTitle) <= kContentWidth;
+  double y =
+      52 + canvas_.text(kMargin, 52, kContentWidth, head_, one_line ? kTitle : kLongTitle) + 5;
   canvas_.end_tag("H1");
-  const auto line = [&](const std::string& text) {
-    y += canvas_.text(kMargin, y, kContentWidth, text, kSubtitle) + 2;
-  };
   canvas_.begin_tag("P");
-  line(fmt::format("{} looked at on {}",
-                   counted(judgement_.coverage.requested, "endpoint", "endpoints"),
-                   long_date(document_.finished_at)));
-  if (!options_.recipient.empty()) line("Prepared for " + options_.recipient);
+  y += canvas_.text(
+           kMargin, y, kContentWidth,
+           fmt::format("{} on {}", capitalised(looked_at()), long_date(document_.finished_at)),
+           kSubtitle) +
+       2;
+  if (!options_.recipient.empty())
+    canvas_.text(kMargin, y, kContentWidth, "Prepared for " + options_.recipient, kRecipient);
   canvas_.end_tag("P");
 }
 
@@ -103,26 +149,24 @@ void PdfReport::score_card() {
   canvas_.text(after, card.y + 43, 0, "of 100", kOutOf);
   pill(after, card.y + 24, 68, judgement_.band, band_color(judgement_.band));
   const double column = x + 205, room = card.x + card.width - 20 - column;
-  const double below =
-      card.y + 20 +
-      canvas_.text(column, card.y + 18, room, band != nullptr ? band->meaning : std::string_view(),
-                   kMeaning) +
-      4;
-  std::string range = fmt::format("{} of {} reached.", grouped(judgement_.coverage.reached),
-                                  counted(judgement_.coverage.requested, "endpoint", "endpoints"));
+  std::string meaning(band != nullptr ? band->meaning : std::string_view());
+  if (judgement_.counts.hndl_exposed > 0 && judgement_.mosca.inequality_holds)
+    meaning += " Traffic recorded today is at stake.";
+  const double below = card.y + 20 + canvas_.text(column, card.y + 18, room, meaning, kMeaning) + 4;
+  std::string range = capitalised(looked_at()) + ".";
   if (judgement_.score_low && judgement_.score_high)
     range =
         (*judgement_.score_low == *judgement_.score_high
              ? fmt::format("Range {}: nothing was left unjudged. ",
                            score_text(*judgement_.score_low))
-             : fmt::format("Range {} to {}, by how what could not be judged turns out. ",
+             : fmt::format("Range {} to {}, depending on what could not be judged. ",
                            score_text(*judgement_.score_low), score_text(*judgement_.score_high))) +
         range;
   range += fmt::format(" Coverage confidence {}% (a heuristic).",
                        plain_number(judgement_.coverage.confidence));
   canvas_.text(column, below, room, range, kSmall);
   canvas_.end_tag("P");
-  score_scale({x, card.y + 114, width, 10});
+  score_scale({x, card.y + 119, width, 10});
 }
 
 void PdfReport::score_scale(const Box& box) {
@@ -153,14 +197,16 @@ void PdfReport::tiles(double y) {
     std::string label;
     Color color;
   };
-  const std::array<Tile, 4> tiles{{
+  // The first is part of the others, which add up to all.
+  const std::array<Tile, 5> tiles{{
       {counts.hndl_exposed, "can be recorded today and read later", paint::kAtRisk},
       {counts.broken, "broken already, without a quantum computer", paint::kBroken},
+      {counts.at_risk, "fall to a quantum computer", paint::kAtRisk},
       {counts.safe, "safe from the known quantum attacks", paint::kSafe},
       {counts.unknown, "could not be judged", paint::kUnknown},
   }};
-  constexpr double kGap = 10, kHeight = 74;
-  const double width = (kContentWidth - 3 * kGap) / 4;
+  constexpr double kGap = 8, kHeight = 78;
+  const double width = (kContentWidth - (tiles.size() - 1) * kGap) / tiles.size();
   for (std::size_t i = 0; i < tiles.size(); ++i) {
     const Tile& tile = tiles[i];
     const Box box{kMargin + static_cast<double>(i) * (width + kGap), y, width, kHeight};
@@ -170,13 +216,13 @@ void PdfReport::tiles(double y) {
     if (tile.value == 0) number.color = paint::kFaint;
     canvas_.begin_tag("P");
     const std::string value = grouped(tile.value);
-    canvas_.text(box.x + 13, box.y + 7, 0, value, number);
-    const double after = 13 + canvas_.width_of(value, number) + 5;
+    canvas_.text(box.x + 11, box.y + 7, 0, value, number);
+    const double after = 11 + canvas_.width_of(value, number) + 4;
     // Of very many assets only the number has room.
     std::string of = "of " + counted(counts.assets, "asset", "assets");
-    if (after + canvas_.width_of(of, kSmall) > width - 5) of = "of " + grouped(counts.assets);
+    if (after + canvas_.width_of(of, kSmall) > width - 4) of = "of " + grouped(counts.assets);
     canvas_.text(box.x + after, box.y + 19.5, 0, of, kSmall);
-    canvas_.text(box.x + 13, box.y + 39, width - 20, tile.label, kTileLabel);
+    canvas_.text(box.x + 11, box.y + 38, width - 15, tile.label, kTileLabel);
     canvas_.end_tag("P");
   }
 }
@@ -205,7 +251,8 @@ void PdfReport::first_steps(double y) {
     canvas_.text(kMargin, y + 3, 18, std::to_string(number), kNumber);
     canvas_.begin_tag("P");
     double height = canvas_.text(kMargin + kIndent, y, width, title, kStepTitle) + 2;
-    height += canvas_.text(kMargin + kIndent, y + height, width, first.action, kStepText);
+    height += canvas_.text(kMargin + kIndent, y + height, width,
+                           abridged(first.action, width, kStepText), kStepText);
     const std::string by = !first.deadline.empty()        ? "by " + long_day(first.deadline)
                            : first.severity == "critical" ? std::string("now")
                                                           : std::string("no outside deadline");
@@ -215,17 +262,27 @@ void PdfReport::first_steps(double y) {
     y += std::max(height, 22.0) + 10;
     canvas_.line(kMargin + kIndent, y - 5, kMargin + kContentWidth, y - 5, paint::kLine, 0.5);
   }
-  canvas_.begin_tag("P");
-  if (number == 0)
-    y += canvas_.text(kMargin, y, kContentWidth,
-                      judgement_.counts.assets == 0
-                          ? "Nothing was judged, so there is nothing to do yet "
-                            "but to reach the endpoints."
-                          : "Nothing is left open in the backlog.",
-                      kMeaning) +
-         6;
-  canvas_.end_tag("P");
-  y = std::max(y + 6, 636.0);
+  if (number == 0) {
+    const bool nothing = judgement_.counts.assets == 0;
+    canvas_.begin_tag("P");
+    const double height = canvas_.text(
+        kMargin, y, kContentWidth,
+        nothing ? "Reach the endpoints: \"Limits\" says of each why it could not be judged. Until "
+                  "then there is nothing to plan."
+                : "Nothing is left open in the backlog.",
+        kMeaning);
+    canvas_.end_tag("P");
+    if (nothing) canvas_.link_within({kMargin, y, kContentWidth, height}, "limits");
+    y += height + 6;
+  }
+  why_now(std::max(y + 6, 636.0));
+}
+
+void PdfReport::why_now(double y) {
+  std::string words = judgement_.mosca.summary;
+  if (judgement_.mosca.inequality_holds && judgement_.counts.assets > 0 &&
+      judgement_.counts.hndl_exposed == 0)
+    words += " Of what was seen, nothing can be recorded today and read later.";
   const Box box{kMargin, y, kContentWidth, 64};
   canvas_.fill(box, paint::kWash, 6);
   canvas_.fill({box.x, box.y, 4, box.height},
@@ -234,7 +291,7 @@ void PdfReport::first_steps(double y) {
   canvas_.begin_tag("P");
   canvas_.text(box.x + 16, box.y + 8, box.width - 32,
                judgement_.mosca.inequality_holds ? "Why now" : "Why there is time", why);
-  canvas_.text(box.x + 16, box.y + 22, box.width - 32, judgement_.mosca.summary,
+  canvas_.text(box.x + 16, box.y + 22, box.width - 32, words,
                {.size = 8.8, .color = paint::kSoft, .lines_max = 3, .line_gap = 1.5});
   canvas_.end_tag("P");
 }

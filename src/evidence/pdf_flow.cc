@@ -10,7 +10,7 @@ namespace {
 constexpr double kCellPadding = 4;
 constexpr double kPillHeight = 12;
 // So much of one cell is shown; what is longer ends in an ellipsis. The data files have it whole.
-constexpr int kCellLinesMax = 6;  // limit: internal
+constexpr int kCellLinesMax = 10;  // limit: internal
 
 constexpr TextStyle kFoot{.size = 7.5, .color = paint::kSoft, .lines_max = 1};
 constexpr TextStyle kFootRight{
@@ -130,10 +130,15 @@ void PdfReport::need(double height) {
   if (y_ + height > kBottom) begin_page();
 }
 
-void PdfReport::section(const std::string& title, const std::string& name, std::string_view lead) {
-  // A part may begin in the upper half of a page that another has ended on.
-  if (y_ < kTop + 0.45 * (kBottom - kTop) && canvas_.page() > 1)
-    y_ += 22;
+void PdfReport::section(const std::string& title, const std::string& name, std::string_view lead,
+                        double first) {
+  // A part may begin on the page that another has ended on, if there is room for more than its
+  // title.
+  constexpr double kBefore = 22;
+  const double head = canvas_.height_of(kContentWidth, title, kSectionTitle) +
+                      canvas_.height_of(kContentWidth, lead, kLead) + 20;
+  if (canvas_.page() > 1 && y_ + kBefore + head + first <= kBottom)
+    y_ += kBefore;
   else
     begin_page();
   section_bookmark_ = canvas_.bookmark(0, title, y_);
@@ -188,11 +193,7 @@ void PdfTable::header() {
   PdfCanvas& canvas = report_.canvas_;
   canvas.begin_tag("Table");
   open_ = true;
-  double height = 0;
-  for (const Column& column : columns_)
-    height = std::max(height, canvas.height_of(column.width - 2 * kCellPadding, column.title,
-                                               head_style(column.align)));
-  height += 2 * kCellPadding;
+  const double height = header_height();
   canvas.fill({kMargin, report_.y_, kContentWidth, height}, paint::kWash);
   canvas.begin_tag("TR");
   double x = kMargin;
@@ -206,6 +207,27 @@ void PdfTable::header() {
   canvas.end_tag("TR");
   report_.y_ += height;
   canvas.line(kMargin, report_.y_, kMargin + kContentWidth, report_.y_, paint::kFaint, 0.7);
+}
+
+double PdfTable::header_height() const {
+  double height = 0;
+  for (const Column& column : columns_)
+    height = std::max(height, report_.canvas_.height_of(column.width - 2 * kCellPadding,
+                                                        column.title, head_style(column.align)));
+  return height + 2 * kCellPadding;
+}
+
+double PdfTable::row_height(const std::vector<Cell>& cells) const {
+  double height = 0;
+  for (std::size_t i = 0; i < cells.size(); ++i)
+    height = std::max(height, cell_height(cells[i], columns_[i]));
+  return height + 2 * kCellPadding;
+}
+
+double PdfTable::height_of(const std::vector<std::vector<Cell>>& rows) const {
+  double height = header_height();
+  for (const std::vector<Cell>& cells : rows) height += row_height(cells);
+  return height;
 }
 
 double PdfTable::cell_height(const Cell& cell, const Column& column) const {
@@ -237,11 +259,8 @@ void PdfTable::cell(const Cell& cell, const Column& column, double x, double y) 
 }
 
 void PdfTable::row(const std::vector<Cell>& cells) {
-  double height = 0;
-  for (std::size_t i = 0; i < cells.size(); ++i)
-    height = std::max(height, cell_height(cells[i], columns_[i]));
-  height += 2 * kCellPadding;
-  const double with_header = open_ ? height : height + 24;
+  const double height = row_height(cells);
+  const double with_header = open_ ? height : height + header_height();
   if (report_.y_ + with_header > kBottom) {
     close();
     report_.begin_page();

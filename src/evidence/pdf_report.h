@@ -57,18 +57,24 @@ class PdfReport {
   void begin_page();         // a new page with its head and foot
   void furniture();          // head and foot of the current page
   void need(double height);  // a new page unless so much room is left
-  void section(const std::string& title, const std::string& name, std::string_view lead);
+  // `first` is the height of what must stand below the title on the same page.
+  void section(const std::string& title, const std::string& name, std::string_view lead,
+               double first);
   void heading(const std::string& title);
   void paragraph(std::string_view text, const TextStyle& style, double gap = 6);
   void bullet(std::string_view text);
   void pill(double x, double y, double width, std::string_view text, Color color);
 
   // ---- Cover
+  [[nodiscard]] std::string looked_at() const;  // "4 of 5 endpoints reached"
+  // The whole sentences that `style.lines_max` lines hold; of one that is longer, whole words.
+  [[nodiscard]] std::string abridged(std::string_view text, double width, const TextStyle& style);
   void cover_band();
   void score_card();
   void score_scale(const Box& box);
   void tiles(double y);
   void first_steps(double y);
+  void why_now(double y);
   void contents(double y);
 
   // ---- Charts
@@ -90,6 +96,7 @@ class PdfReport {
                 std::string_view file);
   // The backlog with what is the same in many places told once, the most urgent first.
   [[nodiscard]] std::vector<Work> works() const;
+  [[nodiscard]] double card_height(const Work& work, std::size_t number);
   void work_card(const Work& work, std::size_t number);
 
   const inventory::ScanDocument& document_;
@@ -124,9 +131,13 @@ class PdfTable {
 
   void row(const std::vector<Cell>& cells);
   void close();
+  // With the header.
+  [[nodiscard]] double height_of(const std::vector<std::vector<Cell>>& rows) const;
 
  private:
   void header();
+  [[nodiscard]] double header_height() const;
+  [[nodiscard]] double row_height(const std::vector<Cell>& cells) const;
   [[nodiscard]] double cell_height(const Cell& cell, const Column& column) const;
   void cell(const Cell& cell, const Column& column, double x, double y);
 

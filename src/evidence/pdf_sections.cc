@@ -20,7 +20,7 @@ using inventory::Exposure;
 constexpr TextStyle kBody{.size = 9.2, .code = true, .line_gap = 2.5};
 constexpr TextStyle kSoftText{.size = 8.8, .color = paint::kSoft, .line_gap = 2};
 constexpr TextStyle kCardTitle{.face = Face::kSemiBold, .size = 11, .color = paint::kCover};
-constexpr TextStyle kFacts{.size = 8.2, .color = paint::kSoft, .lines_max = 2, .line_gap = 1.5};
+constexpr TextStyle kFacts{.size = 8.2, .color = paint::kSoft, .lines_max = 3, .line_gap = 1.5};
 
 // Longer tables have no readers, and cairo keeps something of every cell. The data files have them
 // all. The first is of both tables of assets together.
@@ -49,6 +49,14 @@ std::string algorithm_text(const Asset& asset) {
              : asset.algorithm;
 }
 
+// Whose page it is: "ncsc.gov.uk" of "https://www.ncsc.gov.uk/…".
+std::string site_of(const std::string& uri) {
+  std::string site = uri.substr(uri.find("//") + 2);
+  site = site.substr(0, site.find('/'));
+  constexpr std::string_view kWww = "www.";
+  return site.starts_with(kWww) ? site.substr(kWww.size()) : site;
+}
+
 std::string_view status_of_work(std::string_view status) {
   if (status == "in_progress") return "In progress";
   if (status == "accepted_risk") return "Risk accepted";
@@ -74,7 +82,8 @@ void PdfReport::assets() {
   section(
       "Assets", "assets",
       "The assets that were seen, the weakest first. What an endpoint showed in full, certificate "
-      "by certificate, is in report.json and in the CBOM.");
+      "by certificate, is in report.json and in the CBOM.",
+      judgement_.assets.empty() ? 40 : 160);
   if (judgement_.assets.empty()) paragraph("No asset was seen.", kBody);
   const auto count = [this](Exposure exposure) {
     return static_cast<std::size_t>(
@@ -102,11 +111,11 @@ void PdfReport::asset_table(Exposure exposure, std::size_t rows_at_most) {
   const bool key_establishment = exposure == Exposure::kKeyEstablishment;
   heading(fmt::format("{} ({})", key_establishment ? "Key establishment" : "Authentication",
                       grouped(static_cast<long long>(list.size()))));
-  PdfTable table(*this, {{"Endpoint", 41},
-                         {key_establishment ? "Agrees on keys with" : "Proves itself with", 27},
+  PdfTable table(*this, {{"Endpoint", 47},
+                         {key_establishment ? "Agrees on keys with" : "Proves itself with", 26},
                          {"Status", 13},
-                         {key_establishment ? "Recorded today, read later" : "Severity", 20},
-                         {"Move to", 29}});
+                         {key_establishment ? "Recorded today, read later" : "Severity", 18},
+                         {"Move to", 26}});
   const std::size_t shown = std::min(list.size(), rows_at_most);
   for (const Asset* asset : std::span(list).first(shown)) {
     const auto& vulnerability = asset->vulnerability;
@@ -165,8 +174,20 @@ void PdfReport::backlog() {
                             "and Mosca's inequality taken together, from 0 to 100.",
                             counted(items, "item", "items"),
                             counted(static_cast<long long>(list.size()), "piece of work",
-                                    "pieces of work")));
+                                    "pieces of work")),
+          list.empty() ? 20 : card_height(list.front(), 1));
   for (std::size_t i = 0; i < list.size(); ++i) work_card(list[i], i + 1);
+}
+
+// With a short table of places, which then stays with it.
+double PdfReport::card_height(const Work& work, std::size_t number) {
+  constexpr std::size_t kPlaces = 8;
+  constexpr double kPlace = 21, kMost = 420;
+  const double height =
+      canvas_.height_of(kContentWidth - 16, fmt::format("{}. {}", number, work.title), kCardTitle) +
+      canvas_.height_of(kContentWidth - 16, work.items.front()->action, kBody) + 64;
+  return std::min(height + kPlace * static_cast<double>(std::min(work.items.size(), kPlaces)),
+                  kMost);
 }
 
 void PdfReport::work_card(const Work& work, std::size_t number) {
@@ -182,9 +203,7 @@ void PdfReport::work_card(const Work& work, std::size_t number) {
   if (!refs.empty()) facts += ". " + refs;
 
   const std::string title = fmt::format("{}. {}", number, work.title);
-  const double height = canvas_.height_of(kContentWidth - 16, title, kCardTitle) +
-                        canvas_.height_of(kContentWidth - 16, first.action, kBody) + 40;
-  need(std::min(height + 40, 420.0));
+  need(card_height(work, number));
   y_ += 6;
   static_cast<void>(canvas_.bookmark(section_bookmark_, title, y_ - 4));
   const double top = y_;
@@ -240,30 +259,37 @@ void PdfReport::frameworks() {
   section(
       "Frameworks", "frameworks",
       "What each framework asks, held against what was seen. It is a reading of public texts by a "
-      "program and no statement of compliance: \"cannot tell\" means that a scan cannot answer.");
+      "program and no statement of compliance: \"cannot tell\" means that a scan cannot answer.",
+      170);
   if (judgement_.frameworks.empty()) paragraph("No framework was judged.", kBody);
   for (const auto& framework : judgement_.frameworks) {
+    PdfTable table(*this, {{"Requirement", 52},
+                           {"By", 17},
+                           {"Result", 18},
+                           {"Decided by", 15, Align::kRight},
+                           {"Source", 30}});
+    std::vector<Color> colors;
+    colors.reserve(framework.requirements.size());  // the cells point to them
+    std::vector<std::vector<PdfTable::Cell>> rows;
+    for (const auto& requirement : framework.requirements) {
+      colors.push_back(result_color(requirement.result));
+      const std::string uri = link_target(requirement.source);
+      const auto deciding = static_cast<long long>(requirement.asset_ids.size());
+      rows.push_back(
+          {{.text = requirement.text, .note = requirement.id},
+           {.text = requirement.date.empty() ? "–" : short_day(requirement.date)},
+           {.text = std::string(result_words(requirement.result)), .pill = &colors.back()},
+           {.text = deciding == 0 ? "–" : counted(deciding, "asset", "assets")},
+           {.text = uri.empty() ? requirement.source : site_of(uri), .link = uri}});
+    }
+    // A short table is not torn apart.
+    const double whole = table.height_of(rows) + 30;
+    if (whole < (kBottom - kTop) / 2) need(whole);
     heading(framework.name);
     const double width = canvas_.width_of(result_words(framework.result), kCardTitle) + 12;
     pill(kMargin + kContentWidth - width, y_ - 18, width, result_words(framework.result),
          result_color(framework.result));
-    PdfTable table(*this, {{"Requirement", 54},
-                           {"By", 18},
-                           {"Result", 16},
-                           {"Decided by", 14, Align::kRight},
-                           {"Source", 24}});
-    for (const auto& requirement : framework.requirements) {
-      const Color color = result_color(requirement.result);
-      const std::string uri = link_target(requirement.source);
-      std::string host = uri.substr(uri.find("//") == std::string::npos ? 0 : uri.find("//") + 2);
-      host = host.substr(0, host.find('/'));
-      const auto deciding = static_cast<long long>(requirement.asset_ids.size());
-      table.row({{.text = requirement.text, .note = requirement.id},
-                 {.text = requirement.date.empty() ? "–" : short_day(requirement.date)},
-                 {.text = std::string(result_words(requirement.result)), .pill = &color},
-                 {.text = deciding == 0 ? "–" : counted(deciding, "asset", "assets")},
-                 {.text = uri.empty() ? requirement.source : host, .link = uri}});
-    }
+    for (const std::vector<PdfTable::Cell>& cells : rows) table.row(cells);
     table.close();
     y_ += 8;
   }
@@ -274,7 +300,8 @@ void PdfReport::method() {
       "Method", "method",
       fmt::format("Judged by version {} of Carnet's method, which is part of every evidence bundle "
                   "in full.",
-                  judgement_.method_version));
+                  judgement_.method_version),
+      300);
   heading("What was done");
   paragraph(
       "Endpoints were connected to as any client would. What they offered and chose was written "
@@ -312,7 +339,7 @@ void PdfReport::method() {
 }
 
 void PdfReport::limits() {
-  section("Limits", "limits", "What this report does not say.");
+  section("Limits", "limits", "What this report does not say.", 200);
   if (document_.sample)
     bullet("SAMPLE: the endpoints in this report are invented. It is evidence of nothing.");
   for (const std::string& note : judgement_.notes) bullet(note);
@@ -329,6 +356,9 @@ void PdfReport::limits() {
     y_ += 10;
   }
   heading("About this file");
+  // Here whole; where room is short they end in an ellipsis.
+  if (!document_.label.empty()) paragraph("Label: " + document_.label, kSoftText, 2);
+  if (!options_.recipient.empty()) paragraph("Prepared for " + options_.recipient, kSoftText, 2);
   paragraph(
       fmt::format("Scan {}, profile {}, begun {}, finished {}. The same scan as data: report.json, "
                   "assets.csv, remediation.csv, cbom.json (CycloneDX), report.sarif.",

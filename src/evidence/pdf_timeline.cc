@@ -66,7 +66,8 @@ std::vector<PdfReport::Deadline> PdfReport::deadlines() const {
 }
 
 void PdfReport::time_line() {
-  section("Time line", "time-line", judgement_.mosca.summary);
+  constexpr double kChart = 230;
+  section("Time line", "time-line", judgement_.mosca.summary, kChart);
   const auto& mosca = judgement_.mosca.parameters;
   const std::vector<Deadline> list = deadlines();
   Axis scale;
@@ -76,7 +77,7 @@ void PdfReport::time_line() {
   for (const Deadline& deadline : list) last = std::max(last, year_of(deadline.date));
   scale.from = std::floor(now);
   scale.to = std::min(std::ceil(last + 0.6), scale.from + kYearsShownMax);
-  need(230);
+  need(kChart);
   scale.top = y_ + 16;
   scale.bottom = scale.top + 118;
   axis(scale, scale.bottom);
@@ -127,9 +128,9 @@ void PdfReport::time_bars(const Axis& scale) {
   };
   const double y = scale.top;
   bar(y, "Migration", note(mosca.migration_time_years, "migrationTimeYears"), now, migrated,
-      paint::kAccent, fmt::format("begun today, done {:.0f}", std::floor(migrated)));
+      paint::kAccent, fmt::format("begun today, done {}", year_shown(migrated)));
   bar(y + 32, "Secrecy needed", note(mosca.data_shelf_life_years, "dataShelfLifeYears"), migrated,
-      secret, paint::kDeveloping, fmt::format("until {:.0f}", std::floor(secret)));
+      secret, paint::kDeveloping, fmt::format("until {}", year_shown(secret)));
   const double threatened = std::clamp(secret - qday, 0.0, 1000.0);
   if (threatened > 0) {
     bar(y + 64, "Readable too early", years(threatened) + " exposed", std::max(qday, now), secret,
@@ -143,7 +144,7 @@ void PdfReport::time_bars(const Axis& scale) {
   const double x = scale.at(qday);
   canvas_.line(x, scale.top - 6, x, scale.bottom, paint::kInk, 1.1, true);
   TextStyle label{.face = Face::kSemiBold, .size = 7.8};
-  const std::string text = fmt::format("Quantum computer assumed, {:.0f} ({})", std::floor(qday),
+  const std::string text = fmt::format("Quantum computer assumed, {} ({})", year_shown(qday),
                                        is_default("yearsToQDay") ? "a default" : "as given");
   const double width = canvas_.width_of(text, label);
   canvas_.begin_tag("P");
@@ -169,7 +170,9 @@ void PdfReport::deadline_marks(const Axis& scale, const std::vector<Deadline>& l
     deepest = std::max(deepest, row);
     last = x;
     const double at = y + row * 14;
-    canvas_.line(x, scale.bottom, x, at - 6, paint::kFaint, 0.5);
+    // Not through the years that are written below the axis.
+    canvas_.line(x, scale.bottom, x, scale.bottom + 4, paint::kFaint, 0.5);
+    canvas_.line(x, scale.bottom + 15, x, at - 6, paint::kFaint, 0.5);
     canvas_.disc(x, at, 6, result_color(list[i].result));
     canvas_.text(x - 8, at - 4.2, 16, std::to_string(i + 1), kMark);
   }

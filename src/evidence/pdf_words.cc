@@ -151,11 +151,7 @@ double year_of(std::string_view iso) {
   return time ? year_of(*time) : 0;
 }
 
-std::string first_sentence(std::string_view text) {
-  for (std::size_t i = 0; i + 1 < text.size(); ++i)
-    if (text[i] == '.' && text[i + 1] == ' ') return std::string(text.substr(0, i + 1));
-  return std::string(text);
-}
+int year_shown(double year) { return static_cast<int>(std::floor(std::round(year * 10) / 10)); }
 
 std::string link_target(std::string_view url) {
   if (!url.starts_with("https://") && !url.starts_with("http://")) return {};

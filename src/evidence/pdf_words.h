@@ -31,8 +31,9 @@ namespace carnet::evidence {
 [[nodiscard]] double year_of(Timestamp time);
 // The same of "2030-12-31"; 0 for what is no date.
 [[nodiscard]] double year_of(std::string_view iso);
-// The first sentence, its full stop included.
-[[nodiscard]] std::string first_sentence(std::string_view text);
+// The year of such a number. Spans are told in tenths of a year, so the last days of 2034 by a span
+// of 8.1 years are the beginning of 2035.
+[[nodiscard]] int year_shown(double year);
 // What may stand in a link's URI attribute; "" if the URL is not plain http(s).
 [[nodiscard]] std::string link_target(std::string_view url);
 

@@ -93,7 +93,19 @@ std::string uri_path(std::string_view text) {
   return out;
 }
 
-bj::object text_message(std::string_view text) { return {{"text", text}}; }
+// Texts from outside are plain words in a message, whatever they look like: SARIF reads {0} as a
+// placeholder and [words](target) as a link (sections 3.11.5 and 3.11.6), also in `text`.
+bj::object text_message(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (c == ']' && i + 1 < text.size() && text[i + 1] == '(') out += '\\';
+    if (c == '{' || c == '}') out += c;
+    out += c;
+  }
+  return {{"text", out}};
+}
 
 // Two rounds: the rules stand before the results that name them, so the first only finds out which
 // there are; the second writes each result and forgets it.
@@ -297,8 +309,9 @@ class Sarif {
     driver["rules"] = std::move(rules_);
     bj::object json;
     json["tool"] = {{"driver", std::move(driver)}};
-    json["automationDetails"] = {{"id", "carnet/" + document_.scan_id},
-                                 {"description", text_message(document_.label)}};
+    bj::object run{{"id", "carnet/" + document_.scan_id}};
+    if (!document_.label.empty()) run["description"] = text_message(document_.label);
+    json["automationDetails"] = std::move(run);
     bj::object invocation;
     invocation["executionSuccessful"] = true;
     invocation["startTimeUtc"] = to_rfc3339(document_.created_at);

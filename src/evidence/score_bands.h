@@ -14,8 +14,7 @@ struct ScoreBand {
   std::string_view meaning;
 };
 inline constexpr std::array<ScoreBand, 4> kScoreBands{{
-    {"Critical", 0, 40,
-     "Most of what was seen falls to a quantum computer, and traffic recorded today is at stake."},
+    {"Critical", 0, 40, "Most of what was seen falls to a quantum computer."},
     {"At Risk", 40, 65, "Some of the way is done; much of what was seen still has to move."},
     {"Developing", 65, 85, "Migration is well under way; known gaps are left."},
     {"Prepared", 85, 100,

@@ -35,10 +35,10 @@ std::vector<Check> without_proof(const LogQuestion& question) {
           : "No proof came with it; ask the issuer's log for one, or verify the bundle.";
   std::vector<Check> checks;
   if (question.input.absent_from_log) {
-    checks.push_back(
-        failed(kInclusion, fmt::format("The log {} does not have it: it was signed and not "
-                                       "published, or signed by somebody who stole the keys.",
-                                       question.facts.log_origin)));
+    checks.push_back(failed(
+        kInclusion, fmt::format("The log {} does not have it: it was altered, or signed and not "
+                                "published, or signed by somebody who stole the keys.",
+                                question.facts.log_origin)));
   } else if (question.key_retired) {
     checks.push_back(failed(kInclusion,
                             "Its keys have been retired since, so only the log can show that it is "
@@ -66,8 +66,14 @@ Check check_inclusion(const LogQuestion& question, const LogProof& proof) {
                   fmt::format("The proof is for another tree or another passport: from this "
                               "passport it does not lead to the root of the checkpoint of size {}.",
                               claimed->size));
-  return passed(kInclusion, fmt::format("It is entry {} of the log {} of {} entries.",
-                                        proof.inclusion.index, claimed->origin, claimed->size));
+  if (question.input.absent_from_log)
+    return failed(kInclusion,
+                  fmt::format("The log {} does not have it any more, and this proof says that it "
+                              "had: the log was rewritten. Keep the proof, it convicts the log.",
+                              claimed->origin));
+  return passed(kInclusion,
+                fmt::format("It is entry {} of the log {} of {} entr{}.", proof.inclusion.index,
+                            claimed->origin, claimed->size, claimed->size == 1 ? "y" : "ies"));
 }
 
 Check forked(const Checkpoint& one, const Checkpoint& two) {
@@ -117,8 +123,11 @@ Check check_checkpoint(const LogQuestion& question, const LogProof& proof) {
   if (!opened) return failed(kCheckpoint, opened.error().public_detail);
   if (opened->origin != question.facts.log_origin)
     return failed(kCheckpoint,
-                  fmt::format("The checkpoint is of the log {}, and the passport names {}.",
-                              opened->origin, question.facts.log_origin));
+                  question.facts.log_origin.empty()
+                      ? fmt::format("The checkpoint is of the log {}, and the passport names none.",
+                                    opened->origin)
+                      : fmt::format("The checkpoint is of the log {}, and the passport names {}.",
+                                    opened->origin, question.facts.log_origin));
   if (question.input.known_head) return compare_with_known(*opened, *question.input.known_head);
   return passed(kCheckpoint, "Both of the log's signatures on the checkpoint hold.");
 }

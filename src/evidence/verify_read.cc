@@ -5,6 +5,7 @@
 #include <boost/json.hpp>
 
 #include "base/json.h"
+#include "base/text.h"
 #include "crypto/hash.h"
 #include "evidence/verify_parts.h"
 
@@ -98,6 +99,8 @@ std::variant<Taken, Refusal> take_proof(const bj::object& proof) {
 
 std::variant<Taken, Refusal> take_json(const VerifyInput& input) {
   auto value = json::parse(input.document);
+  if (!value && trim_ascii(input.document).starts_with('{'))
+    return unreadable("This is no JSON that has one reading. " + value.error().public_detail);
   if (!value || !value->is_object())
     return unreadable(
         "This is neither a passport, nor a report, nor an evidence bundle; for another file name "

@@ -240,7 +240,7 @@ Result<evidence::HybridSignature> LogSigner::sign(std::string_view message) cons
   evidence::HybridSignature out;
   out.ed25519_key = pair.ed25519.public_key;
   out.mldsa65_key = pair.mldsa.public_key;
-  CARNET_TRY(classical, crypto::ed25519_sign(pair.ed25519.seed, as_bytes(message)));
+  CARNET_TRY(classical, crypto::ed25519_sign(pair.ed25519, as_bytes(message)));
   CARNET_TRY(post_quantum, crypto::mldsa_sign(crypto::MlDsa::k65, pair.mldsa.private_key,
                                               {.message = as_bytes(message)}, random_));
   out.ed25519 = classical;

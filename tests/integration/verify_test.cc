@@ -127,6 +127,24 @@ TEST_F(VerifyApi, AForgeryTellsWhatIsWrongAndNothingThatItClaims) {
   EXPECT_EQ(page.body.find("Evil Bank"), std::string::npos);
 }
 
+TEST_F(VerifyApi, ThePageAnswersAnEmptyFormAsAPage) {
+  for (const std::string& body : {form({{"text", " "}}), form({}), std::string("no form")}) {
+    const HttpAnswer page = stack.ask(
+        "POST", "/verify",
+        {{"Content-Type", "multipart/form-data; boundary=b"}, {"Accept", "text/html"}}, body);
+    EXPECT_GE(page.status, 400) << body;
+    EXPECT_LT(page.status, 500) << body;
+    EXPECT_THAT(page.body, HasSubstr("<h1>This cannot be read</h1>")) << body;
+    EXPECT_THAT(page.body, HasSubstr("<form")) << body;
+  }
+  const HttpAnswer empty =
+      stack.ask("POST", "/verify",
+                {{"Content-Type", "multipart/form-data; boundary=b"}, {"Accept", "text/html"}},
+                form({{"text", ""}}));
+  EXPECT_EQ(empty.status, 422);
+  EXPECT_THAT(empty.body, HasSubstr("Nothing was handed in."));
+}
+
 TEST_F(VerifyApi, BodiesAreBoundedAndTheirTypesNamed) {
   EXPECT_EQ(stack.ask("POST", "/pqc/verify", {{"Content-Type", "image/png"}}, "x").status, 415);
   EXPECT_EQ(stack.ask("POST", "/pqc/verify", {{"Content-Type", "application/json"}}, "").status,

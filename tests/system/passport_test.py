@@ -5,6 +5,7 @@
 """
 
 import base64
+import http.server
 import json
 import os
 import pathlib
@@ -13,6 +14,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import unittest
 import zipfile
@@ -266,7 +268,7 @@ class Keys(unittest.TestCase):
             self.assertIn("max-age", before.headers["Cache-Control"])
             self.ends(run("keys", "rotate", "--data", self.data, "--overlap-hours", "0"), 0, "SIGHUP")
             service.child.send_signal(signal.SIGHUP)
-            deadline = time.monotonic() + 20
+            deadline = time.monotonic() + 60
             while call("GET", service.url + "/.well-known/carnet-keys.json").body == before.body and time.monotonic() < deadline:
                 pass
             after = call("GET", service.url + "/.well-known/carnet-keys.json").json()["keys"]
@@ -282,6 +284,96 @@ class Keys(unittest.TestCase):
             self.assertFalse(set(used[0]["keyids"]) & set(used[1]["keyids"]))
             self.assertEqual(used[1]["previous"]["sha256"], used[0]["sha256"])
             service.stop()
+
+
+class Issuer:
+    """Stands where the service is published, and can show another log than the one it has."""
+
+    def __init__(self):
+        self.behind = ""
+        self.shown = {}  # path: (status, body) instead of the service's own answer
+        outer = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                status, body = next((answer for path, answer in outer.shown.items() if self.path.startswith(path)), (0, b""))
+                if not status:
+                    answer = call("GET", outer.behind + self.path)
+                    status, body = answer.status, answer.body
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def stop(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+class RewrittenLog(unittest.TestCase):
+    """`carnet verify` asks the issuer's log, and believes nobody whose log does not grow out of what was seen of it."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.temporary = tempfile.TemporaryDirectory(prefix="carnet-rewritten-")
+        cls.folder = cls.temporary.name
+        cls.issuer = Issuer()
+        key = init(CARNET, f"{cls.folder}/data")["operator"]
+        cls.service = Service(CARNET, f"{cls.folder}/data", "--public-url", cls.issuer.url, "--transparency-rate-limit", "0")
+        cls.issuer.behind = cls.service.url
+        roots = []
+        for _ in range(3):
+            scan = finished_scan(cls.service, key, {"target": "127.0.0.1", "ports": [1], "kinds": ["tls"]})
+            roots.append(call("GET", cls.service.url + "/pqc/transparency/root"))
+            if len(roots) == 2:
+                bundle = call("GET", f"{cls.service.url}/pqc/report/{scan}?format=bundle", key).body
+        cls.bundle, cls.keys = f"{cls.folder}/bundle.zip", f"{cls.folder}/keys.json"
+        pathlib.Path(cls.bundle).write_bytes(bundle)
+        pathlib.Path(cls.keys).write_bytes(call("GET", cls.service.url + "/.well-known/carnet-keys.json").body)
+        cls.roots = [root.body for root in roots]
+        for size, root in enumerate(roots, 1):
+            pathlib.Path(f"{cls.folder}/checkpoint{size}").write_text(root.json()["checkpoint"], encoding="utf-8")
+
+    @classmethod
+    def tearDownClass(cls):
+        with cls.service:
+            cls.service.stop()
+        cls.issuer.stop()
+        cls.temporary.cleanup()
+
+    def ends(self, shown, arguments, code, *words):
+        self.issuer.shown = shown
+        result = run("verify", self.bundle, "--keys", self.keys, *arguments)
+        self.assertEqual(result.returncode, code, result.stdout + result.stderr)
+        for word in words:
+            self.assertIn(word, result.stdout + result.stderr)
+
+    def test_a_log_that_grew_is_believed(self):
+        self.ends({}, (), 0, "its tree of size 3 continues it")
+        for size in (1, 2, 3):
+            self.ends({}, ("--checkpoint", f"{self.folder}/checkpoint{size}"), 0)
+
+    def test_a_log_that_was_taken_back_is_not(self):
+        nothing = (422, b"{}")
+        taken_back = {"/pqc/transparency/root": (200, self.roots[0]), "/pqc/transparency/consistency": nothing}
+        self.ends(taken_back, (), 2, "The log was forked", "size 1")
+        self.ends({"/pqc/transparency/inclusion": (404, b"{}")}, (), 2, "the log was rewritten")
+
+    def test_a_log_that_proves_nothing_to_whoever_kept_a_checkpoint_is_not(self):
+        kept = ("--checkpoint", f"{self.folder}/checkpoint1")
+        for status in (404, 422):
+            self.ends({"/pqc/transparency/consistency": (status, b"{}")}, kept, 2, "The log was forked")
+        # Who cannot be asked has not lied; but then there is no verdict.
+        self.ends({"/pqc/transparency/consistency": (500, b"{}")}, kept, 3, "cannot be reached")
+        self.ends({}, (*kept, "--offline"), 3, "--offline")
+        self.ends({}, ("--checkpoint", f"{self.folder}/checkpoint2", "--offline"), 0)
 
 
 if __name__ == "__main__":

@@ -68,6 +68,19 @@ TEST(Ed25519, RefusesEveryChange) {
   EXPECT_FALSE(ed25519_sign(Secret("short"), message));
 }
 
+TEST(Ed25519, APairSignsAsItsSeedDoes) {
+  SystemRandom random;
+  const Bytes message = {'m'};
+  const Ed25519KeyPair made = ed25519_generate(random);
+  const auto expected = ed25519_sign(made.seed, message);
+  ASSERT_TRUE(expected);
+  EXPECT_EQ(*ed25519_sign(made, message), *expected);
+  EXPECT_EQ(*ed25519_sign(*ed25519_from_seed(made.seed), message), *expected);
+  const Ed25519KeyPair by_hand{
+      .public_key = made.public_key, .seed = made.seed.clone(), .prepared = {}};
+  EXPECT_EQ(*ed25519_sign(by_hand, message), *expected);
+}
+
 struct AgreementVector {
   EcdhGroup group;
   std::string_view our_private, our_share, their_share, secret;

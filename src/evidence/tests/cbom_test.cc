@@ -191,6 +191,63 @@ TEST(Cbom, FromEndpointToProtocolToAlgorithmToKey) {
   EXPECT_EQ(rsa.at("algorithmProperties").at("classicalSecurityLevel").as_int64(), 112);
 }
 
+TEST(Cbom, OlderVersionsOfTlsHaveNoPostQuantumGroups) {
+  const bj::object bom = parsed(cbom_json(test::large_document(1)));
+  const std::string service(bom.at("services").at(0).at("bom-ref").as_string());
+  const auto now = depends_on(bom, service + "/TLS-1.3");
+  const auto before = depends_on(bom, service + "/TLS-1.2");
+  EXPECT_TRUE(now.contains("algorithm/X25519MLKEM768"));
+  EXPECT_FALSE(before.contains("algorithm/X25519MLKEM768"));
+  EXPECT_TRUE(before.contains("algorithm/secp256r1"));
+}
+
+TEST(Cbom, KeysAreWhatTheyAre) {
+  ScanDocument document = everything();
+  document.endpoints.back().file->entries.push_back(
+      {.kind = "public-key", .algorithm = "RSA", .bits = 4096, .fingerprint = "SHA256:q"});
+  for (auto& endpoint : document.endpoints)
+    if (endpoint.jwks) endpoint.jwks->keys.push_back({.kid = "s", .kty = "oct", .thumbprint = {}});
+  const bj::object bom = parsed(cbom_json(document));
+  std::map<std::string, std::string> types;
+  for (const bj::value& one : bom.at("components").as_array()) {
+    EXPECT_NE(one.at("name").as_string(), "");
+    const auto& crypto = one.at("cryptoProperties").as_object();
+    if (const auto* key = crypto.if_contains("relatedCryptoMaterialProperties"))
+      types[std::string(one.at("name").as_string())] = key->at("type").as_string();
+  }
+  EXPECT_EQ(types["Private key"], "private-key");
+  EXPECT_EQ(types["Public key"], "public-key");
+  EXPECT_EQ(types["Key s"], "secret-key");
+  EXPECT_EQ(types["Key a"], "public-key");
+}
+
+TEST(Cbom, SaysWhereEachThingWasFound) {
+  const ScanDocument document = everything();
+  const bj::object bom = parsed(cbom_json(document));
+  const auto places = [&](const bj::object& json) {
+    std::set<std::string> found;
+    for (const bj::value& one : json.at("evidence").at("occurrences").as_array())
+      found.emplace(one.at("location").as_string());
+    return found;
+  };
+  for (const bj::value& one : bom.at("components").as_array())
+    if (one.at("cryptoProperties").at("assetType").as_string() != "algorithm")
+      EXPECT_FALSE(places(one.as_object()).empty()) << one.at("bom-ref").as_string();
+  EXPECT_EQ(places(*component(bom, "algorithm/RSA-4096")),
+            std::set<std::string>{"etc/ssl/key one.pem"});
+  EXPECT_TRUE(places(*component(bom, "algorithm/MLKEM768"))
+                  .contains(fmt::format("{}:443", document.endpoints[0].host)));
+  // Of what is everywhere, as many as are read.
+  const bj::object large = parsed(cbom_json(test::large_document(300)));
+  EXPECT_EQ(places(*component(large, "algorithm/SHA-256")).size(), 100U);
+}
+
+TEST(Cbom, ASignatureDependsOnItsHash) {
+  const bj::object bom = parsed(cbom_json(test::large_document(1)));
+  EXPECT_EQ(depends_on(bom, "algorithm/sha256WithRSAEncryption"),
+            std::set<std::string>{"algorithm/SHA-256"});
+}
+
 TEST(Cbom, SameRefsFromScanToScanAndSameBytesForTheSameScan) {
   const ScanDocument one = everything();
   EXPECT_EQ(cbom_json(one), cbom_json(one));

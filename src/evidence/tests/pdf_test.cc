@@ -118,7 +118,7 @@ TEST(ReportPdf, NumbersAreThoseOfTheJsonAndTheCbom) {
   EXPECT_THAT(cover, HasSubstr("41.5"));
   EXPECT_THAT(cover, HasSubstr("At Risk"));
   EXPECT_THAT(cover, HasSubstr("Range 37.2 to 41.5"));
-  EXPECT_THAT(cover, HasSubstr("26 endpoints looked at"));
+  EXPECT_THAT(cover, HasSubstr("25 of 26 endpoints reached on"));
   EXPECT_THAT(cover, HasSubstr("88.4%"));
   const std::string all = pdf.text();
   EXPECT_THAT(all, HasSubstr(number("hndlExposed") + " of " + number("assets") +
@@ -183,6 +183,78 @@ TEST(ReportPdf, NothingJudgedIsSaidAndNotScored) {
   EXPECT_THAT(test::shell("qpdf --check " + pdf.path()), HasSubstr("No syntax"));
   EXPECT_THAT(pdf.text(), HasSubstr("No score"));
   EXPECT_THAT(pdf.text(), Not(HasSubstr("0.0")));
+  document.judgement.coverage = {.requested = 2, .reached = 0, .confidence = 0};
+  const std::string text = Pdf(pdf_of(document)).text();
+  EXPECT_THAT(text, HasSubstr("None of 2 endpoints reached on"));
+  EXPECT_THAT(text, HasSubstr("Reach the endpoints"));
+  // Noughts of nothing, and charts of them, tell nobody anything.
+  EXPECT_THAT(text, Not(HasSubstr("of 0 assets")));
+  EXPECT_THAT(text, Not(HasSubstr("Broken 0")));
+}
+
+// What can be recorded is said only of scans that saw such a thing.
+TEST(ReportPdf, FilesAloneLetNothingBeRecorded) {
+  ScanDocument document = test::large_document(1);
+  auto& judgement = document.judgement;
+  document.endpoints.resize(1);
+  document.endpoints[0].tls.reset();
+  document.endpoints[0].file = inventory::FileObservation{.name = "key.pem", .format = "PEM"};
+  judgement.assets.resize(1);
+  judgement.assets[0].exposure = inventory::Exposure::kAuthentication;
+  judgement.assets[0].vulnerability.status = inventory::AssetStatus::kAtRisk;
+  judgement.assets[0].vulnerability.hndl_exposed = false;
+  judgement.counts = {.assets = 1, .broken = 0, .at_risk = 1, .safe = 0, .unknown = 0};
+  judgement.coverage = {.requested = 1, .reached = 1, .confidence = 44};
+  judgement.score = judgement.score_low = judgement.score_high = 0;
+  judgement.band = "Critical";
+  judgement.mosca.inequality_holds = true;
+  const std::string text = Pdf(pdf_of(document)).text();
+  EXPECT_THAT(text, HasSubstr("1 file looked at on"));
+  EXPECT_THAT(text, Not(HasSubstr("Traffic recorded today is at stake")));
+  EXPECT_THAT(text, HasSubstr("No asset lets traffic be recorded today"));
+  EXPECT_THAT(text, HasSubstr("none was seen"));
+  judgement.assets[0].vulnerability.hndl_exposed = true;
+  judgement.counts.hndl_exposed = 1;
+  const std::string exposed = Pdf(pdf_of(document)).text();
+  EXPECT_THAT(exposed, HasSubstr("1 of 1 asset lets traffic be recorded today"));
+  EXPECT_THAT(Pdf(pdf_of(document)).text("-raw -l 1"), HasSubstr("Traffic recorded"));
+}
+
+// 8.1 years from the end of November 2026 are the first days of 2035, and not 2034.
+TEST(ReportPdf, TheYearOfTheMachineIsRoundedAsTheSpanIs) {
+  ScanDocument document = test::large_document(1);
+  document.finished_at = *parse_rfc3339("2026-11-24T19:09:44Z");
+  document.judgement.mosca.parameters.years_to_qday = 8.1;
+  EXPECT_THAT(Pdf(pdf_of(document)).text(), HasSubstr("Quantum computer assumed, 2035"));
+}
+
+TEST(ReportPdf, FirstStepsEndWithASentenceOrAWord) {
+  ScanDocument document = test::large_document(1);
+  auto& backlog = document.judgement.backlog;
+  backlog.resize(2);
+  backlog[0].title = "One";
+  backlog[0].action = "A first sentence of this action is short. " + std::string(30, 'w') +
+                      " and a second one that goes on and on and on until two lines do not hold it";
+  backlog[1].title = "Two";
+  backlog[1].action =
+      "One sentence alone that has `some code in it`, and " + std::string(100, 'v') + " at its end";
+  const std::string cover = Pdf(pdf_of(document)).text("-raw -l 1");
+  EXPECT_THAT(cover, HasSubstr("A first sentence of this action is short.\n"));
+  EXPECT_THAT(cover, HasSubstr("and …"));
+  EXPECT_THAT(cover, Not(HasSubstr("www")));
+}
+
+TEST(ReportPdf, LongNamesOnTheCoverAreWholeElsewhere) {
+  ScanDocument document = test::large_document(1);
+  document.label = "Label";
+  for (int i = 0; i < 24; ++i) document.label += fmt::format(" word{}", i);
+  std::string recipient = "Recipient";
+  for (int i = 0; i < 24; ++i) recipient += fmt::format(" part{}", i);
+  const Pdf pdf(pdf_of(document, {.recipient = recipient}));
+  std::string words = pdf.text("-raw -f 2");
+  std::replace(words.begin(), words.end(), '\n', ' ');
+  EXPECT_THAT(words, HasSubstr("Label: " + document.label));
+  EXPECT_THAT(words, HasSubstr("Prepared for " + recipient));
 }
 
 // Texts that break programs: drawn within the page, never run, never lost without a sign.

@@ -88,6 +88,25 @@ TEST(Sarif, LevelsAndPlaces) {
   EXPECT_EQ(second.at("properties").at("hndlExposed").as_bool(), true);
 }
 
+// SARIF 2.1.0 sections 3.11.5 and 3.11.6: what a certificate says must become no link and no
+// argument.
+TEST(Sarif, TextsFromOutsideAreNoLinksAndNoPlaceholders) {
+  ScanDocument document = test::large_document(2);
+  document.endpoints[0].tls->findings = {
+      {"odd_name", "low", "CN=[click](https://evil.example) {0} at [2001:db8::1]:443"}};
+  const bj::object run = run_of(document);
+  int seen = 0;
+  for (const bj::value& result : run.at("results").as_array()) {
+    if (result.at("ruleId").as_string() != "odd_name") continue;
+    EXPECT_EQ(result.at("message").at("text").as_string(),
+              "CN=[click\\](https://evil.example) {{0}} at [2001:db8::1]:443");
+    ++seen;
+  }
+  EXPECT_EQ(seen, 1);
+  document.label.clear();
+  EXPECT_FALSE(run_of(document).at("automationDetails").as_object().contains("description"));
+}
+
 TEST(Sarif, FingerprintsStayFromScanToScan) {
   const ScanDocument one = test::large_document(8);
   ScanDocument other = one;

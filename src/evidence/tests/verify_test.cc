@@ -297,6 +297,31 @@ TEST_F(Verify, WhatItsOwnLogDoesNotHaveIsRefused) {
                                       .now = issuer.now});
   EXPECT_EQ(result.verdict, Verdict::kForged);
   EXPECT_THAT(failure_of(result, "log-inclusion"), HasSubstr("does not have it"));
+  // Not either with a proof that it once had it.
+  const std::string bundle = bundle_of(issuer.issued(document)).value();
+  const Verification denied = verify({.document = bundle,
+                                      .passport = {},
+                                      .log_proof = {},
+                                      .trusted = &issuer.set,
+                                      .known_head = {},
+                                      .absent_from_log = true,
+                                      .now = issuer.now});
+  EXPECT_EQ(denied.verdict, Verdict::kForged);
+  EXPECT_THAT(failure_of(denied, "log-inclusion"), HasSubstr("the log was rewritten"));
+}
+
+TEST_F(Verify, JsonWithTwoReadingsIsRefusedInWordsThatHelp) {
+  std::string envelope = envelope_json(issuer.passport(document));
+  envelope.insert(1, R"("payload":"e30=",)");
+  const Verification twice = issuer.check(envelope);
+  EXPECT_EQ(twice.verdict, Verdict::kUnreadable);
+  EXPECT_THAT(twice.summary, HasSubstr("\"payload\" twice"));
+  std::string statement = issuer.statement(document);
+  statement.insert(1, R"("predicateType":"x",)");
+  const Verification signed_twice =
+      issuer.check(envelope_json(Issuer::sign(statement, issuer.passport_keys)));
+  EXPECT_EQ(signed_twice.verdict, Verdict::kForged);
+  EXPECT_THAT(failure_of(signed_twice, "envelope"), HasSubstr("\"predicateType\" twice"));
 }
 
 TEST_F(Verify, ASamplePassedOffAsRealIsRefused) {
