@@ -26,7 +26,8 @@ namespace {
 constexpr int kPollMs = 1000;                // limit: internal
 constexpr long kConnectionsKept = 256;       // limit: internal
 constexpr long kConnectionIdleSeconds = 60;  // limit: internal
-constexpr int kV4Offset = 12;                // of an IPv4 address in its mapped form
+constexpr std::size_t kHeaderBytesMax = 64 * 1024;
+constexpr int kV4Offset = 12;  // of an IPv4 address in its mapped form
 
 struct EasyDeleter {
   void operator()(CURL* handle) const { curl_easy_cleanup(handle); }
@@ -47,14 +48,25 @@ void append(List& list, const std::string& text) {
   }
 }
 
+// For CURLOPT_RESOLVE.
+std::string pin_of(const Sending& sending) {
+  std::string pin = fmt::format("+{}:{}:", sending.host, sending.port);
+  for (std::size_t i = 0; i < sending.addresses.size(); ++i) {
+    const IpAddress& address = sending.addresses[i];
+    pin += fmt::format("{}{}{}{}", i == 0 ? "" : ",", address.is_v4() ? "" : "[",
+                       address.to_string(), address.is_v4() ? "" : "]");
+  }
+  return pin;
+}
+
 // One call on its way; lives as long as its handle is in the multi.
 struct Flight {
   Easy easy;
   Sending sending;
   Sender::Done done;
   List headers, resolve, recipients;
-  std::size_t sent = 0;      // of a message
-  std::size_t received = 0;  // of an answer's body
+  std::size_t sent = 0;                        // of a message
+  std::size_t header_bytes = 0, received = 0;  // of an answer's head, and of its body
   std::size_t answer_bytes_max = 0;
   bool blocked = false, cut = false;
   const AddressPolicy* policy = nullptr;
@@ -69,9 +81,12 @@ std::size_t on_answer(char* /*data*/, std::size_t size, std::size_t count, void*
   return 0;
 }
 
-// What a receiver's header says is nobody's business either.
-std::size_t on_header(char* /*data*/, std::size_t size, std::size_t count, void* /*with*/) {
-  return size * count;
+// What a receiver's header says is nobody's business either. One without end is no answer: libcurl
+// keeps what it has read of it.
+std::size_t on_header(char* /*data*/, std::size_t size, std::size_t count, void* with) {
+  auto& flight = *static_cast<Flight*>(with);
+  flight.header_bytes += size * count;
+  return flight.header_bytes <= kHeaderBytesMax ? size * count : 0;
 }
 
 std::size_t on_message(char* into, std::size_t size, std::size_t count, void* with) {
@@ -283,13 +298,8 @@ class CurlSender final : public Sender {
   void set_common(Flight& flight) const {
     CURL* const easy = flight.easy.get();
     const Sending& sending = flight.sending;
-    std::string pin = fmt::format("+{}:{}:", sending.host, sending.port);
-    for (std::size_t i = 0; i < sending.addresses.size(); ++i) {
-      const IpAddress& address = sending.addresses[i];
-      pin += fmt::format("{}{}{}{}", i == 0 ? "" : ",", address.is_v4() ? "" : "[",
-                         address.to_string(), address.is_v4() ? "" : "]");
-    }
-    append(flight.resolve, pin);
+    // An address is its own pin, and libcurl knows none for an IPv6 one.
+    if (!IpAddress::parse(sending.host)) append(flight.resolve, pin_of(sending));
     curl_easy_setopt(easy, CURLOPT_URL, sending.url.c_str());
     curl_easy_setopt(easy, CURLOPT_RESOLVE, flight.resolve.get());
     curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, &on_open);
@@ -297,6 +307,7 @@ class CurlSender final : public Sender {
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, &on_answer);
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, &flight);
     curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, &on_header);
+    curl_easy_setopt(easy, CURLOPT_HEADERDATA, &flight);
     curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
     curl_easy_setopt(easy, CURLOPT_PROXY, "");
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);

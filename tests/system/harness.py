@@ -105,8 +105,9 @@ class Service:
 
     def __init__(self, carnet, data, *flags, log=subprocess.DEVNULL, listen="127.0.0.1:0"):
         database = [] if "--database" in flags else database_flags(data)
+        targets = [] if "--allow-targets" in flags else ["--allow-targets", "127.0.0.0/8"]
         self.child = subprocess.Popen(
-            [carnet, "serve", "--data", data, "--listen", listen, "--allow-targets", "127.0.0.0/8", *database, *flags],
+            [carnet, "serve", "--data", data, "--listen", listen, *targets, *database, *flags],
             stdout=subprocess.PIPE, stderr=log, text=True)
         line = self.child.stdout.readline()
         found = re.search(r"carnet ready on (http://\S+)", line)

@@ -114,6 +114,28 @@ TEST(Sender, SendsToTheAddressThatWasChecked) {
   EXPECT_EQ(server.connections.load(), 1);
 }
 
+TEST(Sender, CallsAnIpv6AddressByItsNumber) {
+  const AddressPolicy policy(AddressPolicy::special_purpose_ranges(), {*Cidr::parse("::1/128")});
+  const auto sender = make_sender(policy, nullptr, {});
+  LineServer server("", http_reply);  // its port is free on ::1, which it does not listen at
+  Sending call = call_of(server.port, "::1");
+  call.url = "http://[::1]:" + std::to_string(server.port) + "/";
+  call.addresses = {*IpAddress::parse("::1")};
+  EXPECT_EQ(send(*sender, call).outcome, "refused");
+}
+
+// Of what libcurl keeps, a receiver must not decide how much.
+TEST(Sender, AHeadWithoutEndIsNoAnswer) {
+  for (const std::string_view line : {"HTTP/1.1 100 Continue\r\n\r\n", "X-More: and more\r\n"}) {
+    std::string head = line.starts_with("HTTP") ? "" : "HTTP/1.1 200 OK\r\n";
+    while (head.size() < std::size_t{256} * 1024) head += line;
+    LineServer server("", [&head](const std::string& asked) { return asked.empty() ? head : ""; });
+    const AddressPolicy policy = policy_with_loopback(true);
+    const auto sender = make_sender(policy, nullptr, {});
+    EXPECT_EQ(send(*sender, call_of(server.port)).outcome, "failed") << line;
+  }
+}
+
 // Even if a caller forgot to check, or was made to hand in another address.
 TEST(Sender, AForbiddenAddressIsNotOpened) {
   LineServer server("", http_reply);
