@@ -96,11 +96,11 @@ Result<void> look_at_deadlines(AlertBook& book) {
     draft.kind = AlertKind::kDeadlineNear;
     draft.subject = deadline->id;
     draft.severity = over ? "high" : "medium";
-    draft.message = fmt::format("{} {} at {} {} to migrate by {} ({}).", sum.assets,
-                                sum.assets == 1 ? "asset" : "assets", sum.endpoints,
-                                sum.endpoints == 1 ? (over ? "endpoint had" : "endpoint has")
-                                                   : (over ? "endpoints had" : "endpoints have"),
-                                deadline->date, deadline->title);
+    const bool one = sum.assets == 1;
+    draft.message = fmt::format(
+        "{} {} at {} {} {} to migrate by {} ({}).", sum.assets, one ? "asset" : "assets",
+        sum.endpoints, sum.endpoints == 1 ? "endpoint" : "endpoints",
+        over ? "had" : (one ? "has" : "have"), deadline->date, deadline->title);
     draft.detail = {{"deadlineId", deadline->id}, {"authority", deadline->authority},
                     {"title", deadline->title},   {"date", deadline->date},
                     {"text", deadline->text},     {"assets", sum.assets},

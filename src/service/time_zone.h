@@ -1,7 +1,8 @@
 #pragma once
 // Time zones of the system's tz database (IANA names, as "Europe/Berlin"), and the instants that a
 // cron line means in one. The database is read when it is first asked, each zone once; a newer one
-// counts after a restart. Values; thread-safe.
+// counts after a restart. Of a zone's file the library (Howard Hinnant's date) reads the table, not
+// the rule behind it: from 2038 on there is no summer time. Values; thread-safe.
 //
 // Where the clock is put forward, what falls into the gap happens when the gap ends; where it is
 // put back, what falls into the hour that comes twice happens the first time only.

@@ -380,6 +380,8 @@ TEST_F(AlertsTest, DeadlinesAreOneAlertEachWithTheNumberOfAssets) {
     const auto detail = json::parse(row.detail).value();
     EXPECT_GT(detail.at("assets").as_int64(), 0);
     EXPECT_GT(detail.at("date").as_string(), "2026");
+    const bool one = detail.at("assets").as_int64() == 1;
+    EXPECT_THAT(row.message, HasSubstr(one ? " has to migrate by " : " have to migrate by "));
     EXPECT_EQ(row.subject, std::string_view(detail.at("deadlineId").as_string()));
   }
   set({.deadline_days = 1});
