@@ -38,10 +38,9 @@ Task<Result<probe::LiveHandshake>> Handshakes::prove(const Actor& actor, std::st
   const std::string name = endpoint.host + ":" + std::to_string(endpoint.port);
   CARNET_CO_TRY(live, co_await worker_.prove(std::move(endpoint)));
   boost::json::object detail;
-  detail["target"] = name;
   detail["outcome"] = to_string(live.outcome);
   const store::AuditRow trail =
-      audit_row(actor, "handshake.prove", "", json::write(detail), clock_.now(), random_);
+      audit_row(actor, "handshake.prove", name, json::write(detail), clock_.now(), random_);
   const auto work = [trail](store::Connection& connection) -> Result<bool> {
     CARNET_TRY_VOID(store::audit::insert(connection, trail));
     return true;

@@ -5,6 +5,8 @@
 namespace carnet::app {
 namespace {
 
+constexpr int kRetentionDaysMax = 3650;
+
 void add_removal(CLI::App& command, TenantRemovalCommand& removal) {
   command.add_flag("--dry-run", removal.dry_run, "only say how much would be deleted");
   command.add_option("--confirm", removal.confirm, "the tenant's slug, as --dry-run prints it")
@@ -32,11 +34,25 @@ void TenantOptions::add_to(CLI::App& tenant) {
                     "0 to 90: until then it can be read and cancelled (default: 30)");
   leave->add_flag("--cancel", removal.cancel, "do not close it after all");
   add_tenant_connection(*leave, connection);
+  add_retention_to(tenant);
+}
+
+void TenantOptions::add_retention_to(CLI::App& tenant) {
+  CLI::App* const age = tenant.add_subcommand(
+      "retention", "which scans are too old, which of them go, and what keeps the others");
+  age->add_option("--days", retention.days,
+                  "what keeping them for so long would do; changes nothing")
+      ->check(CLI::Range(1, kRetentionDaysMax));
+  age->add_option("--limit", retention.limit, "scans to list, 1 to 100")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 100));
+  add_tenant_connection(*age, connection);
 }
 
 int TenantOptions::run(const CLI::App& tenant) const {
   if (tenant.got_subcommand("export")) return run_tenant_export(connection, file);
   if (tenant.got_subcommand("erase")) return run_tenant_erase(connection, removal);
+  if (tenant.got_subcommand("retention")) return run_tenant_retention(connection, retention);
   return run_tenant_offboard(connection, removal);
 }
 

@@ -6,15 +6,20 @@
 #include <CLI/CLI.hpp>
 
 #include "app/governance_command.h"
+#include "app/retention_command.h"
 
 namespace carnet::app {
 
 struct TenantOptions {
   TenantConnection connection;
   TenantRemovalCommand removal;
+  RetentionCommand retention;
   std::string file;
   void add_to(CLI::App& tenant);
   [[nodiscard]] int run(const CLI::App& tenant) const;
+
+ private:
+  void add_retention_to(CLI::App& tenant);
 };
 
 struct AuditOptions {
