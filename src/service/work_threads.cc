@@ -18,7 +18,7 @@ namespace {
 Result<void> refused() {
   return tl::unexpected(Error{.code = ErrorCode::kUnavailable,
                               .public_detail = "The server has too much to do; try again shortly.",
-                              .internal = "work threads: full or stopped",
+                              .internal = "work threads: full, stopped, or none can be started",
                               .fields = {},
                               .retry_after_s = 1});
 }
@@ -69,15 +69,26 @@ Task<Result<void>> WorkThreads::run(std::function<void()> work) {
   co_return co_await std::move(waiting);
 }
 
+bool WorkThreads::has_thread_for_one_more() {
+  if (static_cast<std::size_t>(idle_) <= waiting_.size() &&
+      threads_.size() < static_cast<std::size_t>(limits_.threads)) {
+    try {
+      threads_.emplace_back([this] { serve(); });
+    } catch (const std::exception&) {
+      // No memory, or no more threads for this user: those that are there do the work. Who calls
+      // is a coroutine's beginning, out of which an exception would end the process.
+      return !threads_.empty();
+    }
+  }
+  return true;
+}
+
 void WorkThreads::submit(Job job) {
   {
     const std::lock_guard lock(mutex_);
-    if (!stopped_ && waiting_.size() < limits_.waiting_max) {
+    if (!stopped_ && waiting_.size() < limits_.waiting_max && has_thread_for_one_more()) {
       waiting_.push_back(std::move(job));
       ++accepted_;
-      if (static_cast<std::size_t>(idle_) < waiting_.size() &&
-          threads_.size() < static_cast<std::size_t>(limits_.threads))
-        threads_.emplace_back([this] { serve(); });
       wake_.notify_one();
       return;
     }

@@ -28,8 +28,8 @@ class WorkThreads {
   ~WorkThreads() { stop(); }
 
   // Suspends the coroutine until `work` has run on one of the threads; resumes it on its own
-  // executor. kUnavailable if too much waits or stop() was called; then `work` does not run. An
-  // exception of `work` becomes kInternal.
+  // executor. kUnavailable if too much waits, no thread can be started, or stop() was called; then
+  // `work` does not run. An exception of `work` becomes kInternal.
   [[nodiscard]] Task<Result<void>> run(std::function<void()> work);
   // Queue and threads as metrics under `name`.
   void report(MetricText& out, std::string_view name);
@@ -43,6 +43,7 @@ class WorkThreads {
     std::function<void(Result<void>)> done;
   };
   void submit(Job job);
+  [[nodiscard]] bool has_thread_for_one_more();  // starts one where there is room; with mutex_
   void serve();
 
   Limits limits_;
