@@ -27,7 +27,7 @@ import threading
 import time
 
 import harness
-from harness import ON_POSTGRESQL, Service, call, check_integrity, init, wait_until
+from harness import ON_POSTGRESQL, Service, call, check_integrity, init, slowness, wait_until
 
 FLAGS = ("--rate-limit", "1000000", "--public-rate-limit", "0", "--links-per-scan", "0", "--links-per-tenant", "0",
          "--log-level", "error")
@@ -43,6 +43,7 @@ class Stage:
         self.data = f"{folder}/data"
         self.key = init(carnet, self.data)["operator"]
         self.links, self.scans, self.statuses = [], [], collections.Counter()
+        self.slowest = 0.0  # recovery
         with Service(carnet, self.data, *FLAGS) as service:
             self.scan = self.submit(service.url)
             self.wait_for(service.url, self.scan)
@@ -84,12 +85,18 @@ class Stage:
             return answer is not None and answer.status == 200 and answer.json()["status"] == "success"
         wait_until(over, 120, f"scan {scan}")
 
+    def readiness(self, url):
+        """The status of /readyz; None if there was no answer."""
+        answer = self.ask("GET", url + "/readyz")
+        return answer and answer.status
+
     def recovers(self, url):
         """Ready and writing again by itself, in time."""
         begun = time.monotonic()
-        wait_until(lambda: self.ask("GET", url + "/readyz").status == 200 and self.share(url), RECOVERS_WITHIN_S + 1, "recovery")
+        wait_until(lambda: self.readiness(url) == 200 and self.share(url), 30, "recovery")
         took = time.monotonic() - begun
-        assert took <= RECOVERS_WITHIN_S, took
+        self.slowest = max(self.slowest, took)
+        assert took <= RECOVERS_WITHIN_S or took <= RECOVERS_WITHIN_S * slowness(), took
 
     def promises_hold(self, url):
         for token in self.links:
@@ -97,8 +104,10 @@ class Stage:
             assert answer.status == 200, (token[:10], answer.status, answer.body)
         for scan in self.scans:
             self.wait_for(url, scan)
-        state = call("GET", f"{url}/pqc/verify/{self.scan}", self.key)
-        assert state.status == 200 and state.json()["verdict"] == "valid", state.body
+        # The thread that verifies is started by the first who asks; where memory is short, not at once.
+        state = wait_until(lambda: (answer := self.ask("GET", f"{url}/pqc/verify/{self.scan}")) and answer.status == 200 and answer, 5,
+                           "verification")
+        assert state.json()["verdict"] == "valid", state.body
         self.links.clear()  # looked at; what comes is looked at the next time
         self.scans.clear()
 
@@ -176,7 +185,7 @@ def broken_disk(stage):
             assert stage.share(service.url)
             flag.touch()
             wait_until(lambda: not stage.share(service.url), 5, "a refusal")
-            wait_until(lambda: stage.ask("GET", service.url + "/readyz").status == 503, 5, "readyz to notice")
+            wait_until(lambda: stage.readiness(service.url) == 503, 5, "readyz to notice")
             assert stage.ask("GET", f"{service.url}/r/{stage.links[0]}").status == 200  # what is there can be read
             flag.unlink()
             stage.recovers(service.url)
@@ -230,7 +239,7 @@ def few_descriptors(stage):
                 with contextlib.suppress(OSError):
                     idle.append(socket.create_connection(service.url.removeprefix("http://").split(":"), 1))
             with contextlib.suppress(AssertionError):
-                wait_until(lambda: stage.share(service.url), 0.3, "an answer, or none")
+                wait_until(lambda: stage.share(service.url), 0.3, "an answer, or none", patience=1)
             assert service.child.poll() is None
             for one in idle:
                 one.close()
@@ -288,7 +297,7 @@ def jumping_clock(stage):
             assert stage.share(service.url), jump
             token = stage.links[-1]
             assert call("GET", f"{service.url}/r/{token}").status == 200, jump
-            assert stage.ask("GET", service.url + "/readyz").status == 200
+            assert stage.readiness(service.url) == 200
             scans.append(stage.submit(service.url))
             for scan in scans:
                 stage.wait_for(service.url, scan)
@@ -328,7 +337,7 @@ def server_crash(stage):
                 wait_until(lambda: len(stage.links) > 20, 30, "some writes")
                 cluster().pg_ctl("stop", "-m", "immediate")
                 wait_until(lambda: not stage.share(service.url), 5, "a refusal")
-                wait_until(lambda: stage.ask("GET", service.url + "/readyz").status == 503, 5, "readyz to notice")
+                wait_until(lambda: stage.readiness(service.url) == 503, 5, "readyz to notice")
                 assert stage.ask("GET", service.url + "/healthz").status == 200
                 cluster().pg_ctl("start")
                 stage.recovers(service.url)
@@ -346,7 +355,8 @@ def server_away(stage):
             while time.monotonic() < until:
                 begun = time.monotonic()
                 assert not stage.share(service.url)
-                assert time.monotonic() - begun < 11, "a refusal that takes that long is no answer"
+                took = time.monotonic() - begun
+                assert took < 11 or took < 11 * slowness(), "a refusal that takes that long is no answer"
             cluster().pg_ctl("start")
             stage.recovers(service.url)
         stage.promises_hold(service.url)
@@ -447,10 +457,10 @@ def main():
         for case in CASES:
             if case.__name__ not in names:
                 continue
-            begun, stage.statuses = time.monotonic(), collections.Counter()
+            begun, stage.statuses, stage.slowest = time.monotonic(), collections.Counter(), 0.0
             said = case(stage)
-            print(f"{case.__name__}: {said or 'held'} ({time.monotonic() - begun:.1f} s, answers {json.dumps(dict(stage.statuses))})",
-                  flush=True)
+            print(f"{case.__name__}: {said or 'held'} ({time.monotonic() - begun:.1f} s, recovered within {stage.slowest:.1f} s, "
+                  f"answers {json.dumps(dict(stage.statuses))})", flush=True)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ import concurrent.futures
 import os
 import random
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -22,7 +21,7 @@ import time
 import log_test
 import pg_cluster
 import tlog
-from harness import Service, TlsServer, call, can_connect, init, wait_until
+from harness import Service, TlsServer, call, start_on_free_port, wait_until
 
 SAMPLE = {"scenarioId": "bank-tls-inventory", "useFixture": True}
 ROLE_FLAGS = ("--public-rate-limit", "0", "--transparency-rate-limit", "0", "--links-per-scan", "0", "--links-per-tenant", "0",
@@ -33,34 +32,37 @@ class Front:
     """nginx, one request here and the next one there; a request that an instance did not answer is not sent again."""
 
     def __init__(self, folder, urls):
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
         peers = "\n".join(f"server {url.removeprefix('http://')} max_fails=0;" for url in urls)
+        program = shutil.which("nginx", path=os.environ["PATH"] + ":/usr/sbin")
+
+        def start(port):
+            path = f"{folder}/nginx.conf"
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(self.configuration(folder, peers, port))
+            return subprocess.Popen([program, "-c", path, "-e", f"{folder}/nginx.log"], stdin=subprocess.DEVNULL)
+        self.port, self.child = start_on_free_port(start)
         self.url = f"http://127.0.0.1:{self.port}"
-        self.path = f"{folder}/nginx.conf"
-        with open(self.path, "w", encoding="utf-8") as file:
-            file.write(f"""
+
+    @staticmethod
+    def configuration(folder, peers, port):
+        return f"""
 daemon off; worker_processes 1; pid {folder}/nginx.pid; error_log {folder}/nginx.log crit;
 events {{ worker_connections 1024; }}
 http {{
   access_log off; client_body_temp_path {folder}/b; proxy_temp_path {folder}/p; fastcgi_temp_path {folder}/f;
   uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
   upstream carnet {{ {peers} keepalive 32; }}
-  server {{ listen 127.0.0.1:{self.port};
+  server {{ listen 127.0.0.1:{port};
     location / {{ proxy_pass http://carnet; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host $http_host;
                   proxy_set_header X-Forwarded-For $remote_addr; proxy_next_upstream off; }} }}
-}}""")
-        program = shutil.which("nginx", path=os.environ["PATH"] + ":/usr/sbin")
-        self.child = subprocess.Popen([program, "-c", self.path, "-e", f"{folder}/nginx.log"], stdin=subprocess.DEVNULL)
-        wait_until(lambda: can_connect(self.port), 10, "nginx")
+}}"""
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
         self.child.terminate()
-        self.child.wait(10)
+        self.child.wait(60)
 
 
 class Estate:
@@ -184,8 +186,8 @@ def check_revocation(front, estate, key, issue, revoke, scan):
     ended = time.monotonic()
     assert call("DELETE", f"{estate.urls[0]}/tenant/shares/{link['id']}", key).status == 200
     for url in estate.urls[1:]:
-        wait_until(lambda url=url: call("GET", url + "/tenant/me", victim).status == 401, 1, "the key's end")
-        wait_until(lambda url=url: call("GET", f"{url}/r/{link['token']}").status in (404, 410), 1, "the link's end")
+        wait_until(lambda url=url: call("GET", url + "/tenant/me", victim).status == 401, 1, "the key's end", patience=1)
+        wait_until(lambda url=url: call("GET", f"{url}/r/{link['token']}").status in (404, 410), 1, "the link's end", patience=1)
     return time.monotonic() - ended
 
 

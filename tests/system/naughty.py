@@ -121,7 +121,7 @@ class Server:
             threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
     def _serve(self, connection):
-        connection.settimeout(10)
+        connection.settimeout(60)
         try:
             with connection:
                 self.talk(connection)
