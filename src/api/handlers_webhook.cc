@@ -249,7 +249,12 @@ Task<Answer> list_mail(Site& site, Call& call) {
   CARNET_CO_TRY(state, state_query(call.request));
   CARNET_CO_TRY(list, list_request(site, call, state));
   CARNET_CO_TRY(rows, co_await webhooks->mail(call.actor.tenant, state, page_of(list)));
-  co_return deliveries_response(site, call, list, "deliveries", rows);
+  const auto shown = std::min(rows.size(), static_cast<std::size_t>(list.limit));
+  bj::array items;
+  for (std::size_t i = 0; i < shown; ++i) items.push_back(delivery_json(rows[i]));
+  const std::string next = rows.size() > shown && shown > 0 ? rows[shown - 1].id.str() : "";
+  const bj::object beside{{"mailServer", webhooks->has_mail_server()}};
+  co_return list_response(site, call, list, "deliveries", std::move(items), next, beside);
 }
 
 Task<Answer> replay_mail(Site& site, Call& call) {

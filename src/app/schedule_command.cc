@@ -139,6 +139,17 @@ int run_schedule_list(const TenantConnection& connection, int limit) {
   return 0;
 }
 
+// Mails that will never come deserve a word.
+void warn_without_mail_server(const TenantConnection& connection,
+                              const std::vector<std::string>& emails) {
+  bj::object mail;
+  if (emails.empty() || ask(connection, "GET", "/tenant/mail?limit=1", {}, mail) != 0) return;
+  const bj::value* const has = mail.if_contains("mailServer");
+  if (has != nullptr && has->is_bool() && !has->get_bool())
+    fmt::print(stderr, "{}: this server has no mail server (--smtp-url), so nobody is mailed\n",
+               kCommand);
+}
+
 int run_schedule_add(const TenantConnection& connection, const ScheduleChange& wanted) {
   bj::object body = body_of(wanted, {});
   if (!wanted.emails.empty())
@@ -148,7 +159,9 @@ int run_schedule_add(const TenantConnection& connection, const ScheduleChange& w
     return usage_error(kCommand, "--on goes with --email");
   bj::object answer;
   const int code = ask(connection, "POST", "/tenant/schedules", json::write(body), answer);
-  if (code == 0) print_schedule(connection, answer);
+  if (code != 0) return code;
+  print_schedule(connection, answer);
+  warn_without_mail_server(connection, wanted.emails);
   return code;
 }
 
@@ -182,7 +195,9 @@ int run_schedule_edit(const TenantConnection& connection, const std::string& id,
     return usage_error(kCommand, "nothing to change; see carnet schedule edit --help");
   bj::object answer;
   const int code = ask(connection, "PATCH", "/tenant/schedules/" + id, json::write(body), answer);
-  if (code == 0) print_schedule(connection, answer);
+  if (code != 0) return code;
+  print_schedule(connection, answer);
+  warn_without_mail_server(connection, change.emails);
   return code;
 }
 

@@ -36,6 +36,7 @@ class Courier {
   [[nodiscard]] Task<net::Sent> mail(store::DeliveryRow delivery) const;
   // No new attempts, and those on their way end.
   void stop() const { parts_.sender.stop(); }
+  [[nodiscard]] bool has_mail_server() const { return parts_.mail_server != nullptr; }
   [[nodiscard]] int in_flight() const { return parts_.sender.in_flight(); }
 
  private:

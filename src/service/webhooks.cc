@@ -77,7 +77,10 @@ Task<Result<Webhooks::Checked>> Webhooks::check(WebhookFields fields) const {
         return parts_.policy.explicitly_allowed(address);
       };
       if (forbidden) {
-        bad.add("url", "forbidden_address", resolved.error().public_detail);
+        // A sentence; the faults of a request are joined to one.
+        std::string detail = resolved.error().public_detail;
+        if (detail.ends_with('.')) detail.pop_back();
+        bad.add("url", "forbidden_address", std::move(detail));
       } else if (!url->tls && (!resolved || !std::all_of(resolved->addresses.begin(),
                                                          resolved->addresses.end(), open))) {
         bad.add("url", "needs_https",

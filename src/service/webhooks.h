@@ -87,6 +87,8 @@ class Webhooks {
   [[nodiscard]] Task<Result<std::vector<store::DeliveryRow>>> mail(TenantId tenant,
                                                                    std::string state,
                                                                    store::Page page);
+  // Whether this server can send any; without a mail server nothing is kept to be sent.
+  [[nodiscard]] bool has_mail_server() const { return parts_.courier.has_mail_server(); }
   [[nodiscard]] Task<Result<int>> replay_mail(const Actor& actor, std::optional<DeliveryId> letter);
 
   void report(MetricText& out) const { parts_.dispatcher.report(out); }

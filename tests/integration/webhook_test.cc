@@ -504,6 +504,7 @@ TEST_F(WebhookTest, MailIsListedAndReplayed) {
   EXPECT_THAT(ids("/tenant/mail?state=queued", "deliveries"), SizeIs(3));
   const bj::object newest = get("/tenant/mail?limit=1");
   EXPECT_TRUE(newest.at("deliveries").at(0).at("recipient").as_string().ends_with("@example.org"));
+  EXPECT_FALSE(newest.at("mailServer").as_bool());  // this server has none
   expire();
   const auto dead = ids("/tenant/mail?state=dead", "deliveries", 1);
   ASSERT_THAT(dead, SizeIs(3));

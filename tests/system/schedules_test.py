@@ -95,6 +95,18 @@ class Schedules(unittest.TestCase):
         self.ask("GET", "/tenant/schedules/" + schedule, status=404)
         self.ask("GET", "/pqc/scan/" + done["scanId"])
 
+    def test_mails_that_nobody_sends_are_said(self):
+        words = ("add", "127.0.0.1", "--name", "x", "--email", "team@example.org")
+        done = run(CARNET, "schedule", *words, CARNET_URL=self.service.url, CARNET_API_KEY=self.keys["operator"])
+        self.assertEqual((done.returncode, "has no mail server" in done.stderr), (0, True), done)
+        self.assertFalse(self.ask("GET", "/tenant/mail").json()["mailServer"])
+        self.service.kill()
+        self.service = Service(CARNET, self.data, "--smtp-url", "smtp://127.0.0.1:9", "--smtp-from", "carnet@example.org")
+        self.addCleanup(self.service.__exit__)
+        done = run(CARNET, "schedule", *words, CARNET_URL=self.service.url, CARNET_API_KEY=self.keys["operator"])
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertTrue(self.ask("GET", "/tenant/mail").json()["mailServer"])
+
     def test_a_run_waits_for_the_one_before_and_survives_a_kill(self):
         schedule = self.add("--name", "Loopback")
         started = self.ask("POST", f"/tenant/schedules/{schedule}/run", status=202)
