@@ -1,5 +1,6 @@
 #include "base/csv.h"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -17,9 +18,15 @@ bool looks_like_a_formula(std::string_view cell) {
   return false;
 }
 
+// A formula, or one behind quotes that were put before it: a ' more comes on, and off again.
+bool needs_quote(std::string_view cell) {
+  cell.remove_prefix(std::min(cell.size(), cell.find_first_not_of('\'')));
+  return looks_like_a_formula(cell);
+}
+
 void append_cell(std::string& out, std::string_view cell) {
   out += '"';
-  if (looks_like_a_formula(cell)) out += '\'';
+  if (needs_quote(cell)) out += '\'';
   for (const char c : cell) {
     if (c == '"') out += '"';
     out += c;
@@ -47,8 +54,7 @@ void CsvRecords::put(Record& record, std::string& cell, char c) const {
 }
 
 void CsvRecords::finish(Record& record, std::string& cell) const {
-  if (cell.starts_with('\'') && looks_like_a_formula(std::string_view(cell).substr(1)))
-    cell.erase(0, 1);
+  if (cell.starts_with('\'') && needs_quote(cell)) cell.erase(0, 1);
   if (record.cells.size() < limits_.cells)
     record.cells.push_back(std::exchange(cell, {}));
   else

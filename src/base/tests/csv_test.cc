@@ -25,6 +25,17 @@ TEST(Csv, WhatIsWrittenIsReadBack) {
   EXPECT_FALSE(records.next());
 }
 
+TEST(Csv, QuotesBeforeAFormulaAreKept) {
+  const std::vector<std::string> cells = {"'=1", "''=1", "'-", "'plain", "''", "'", "=", "'\t"};
+  for (const std::string& cell : cells) {
+    std::string text;
+    append_csv_row(text, {cell, "end"});
+    EXPECT_FALSE(text.starts_with("\"=")) << text;
+    CsvRecords records(text);
+    EXPECT_THAT(records.next()->cells, ElementsAre(cell, "end"));
+  }
+}
+
 TEST(Csv, WhatIsMalformedSaysSo) {
   for (const std::string_view text : {"\"open", "\"a\"b,c\n"}) {
     CsvRecords records(text);
