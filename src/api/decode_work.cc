@@ -70,6 +70,9 @@ Result<service::PlanRequest> decode_plan_request(std::string_view text) {
   out.weeks = members.integer("weeksMax", 1, service::kPlanWeeksMax).value_or(out.weeks);
   out.items = members.texts("remediationIds", service::kPlanItemsMax, kId)
                   .value_or(std::vector<std::string>{});
+  if (body.contains("remediationIds") && out.items.empty())
+    errors.add("remediationIds", "required",
+               "must name at least one item; leave it out to plan everything");
   out.use_deadlines = members.flag("useDeadlines").value_or(false);
   out.seconds = members.integer("timeLimitSeconds", 1, service::kPlanSecondsMax)
                     .value_or(service::kPlanSecondsMax);

@@ -68,6 +68,12 @@ bj::object item_json(const RemediationItem& row) {
           {"updatedAt", time_or_null(row.updated_at)}};
 }
 
+Response item_response(const RemediationItem& row) {
+  bj::object body = item_json(row);
+  body["configurations"] = configurations_json(row.item);
+  return json_response(body);
+}
+
 Result<service::Remediation*> remediation_of(const Site& site) {
   if (site.deps.remediation == nullptr)
     return make_error(ErrorCode::kPersistenceOff, "This server keeps no remediation.");
@@ -135,15 +141,18 @@ Task<Answer> get_remediation_item(Site& site, Call& call) {
   CARNET_CO_TRY(id, id_param<ScanId>(call, 0));
   CARNET_CO_TRY(remediation, remediation_of(site));
   CARNET_CO_TRY(item, co_await remediation->find(call.actor.tenant, id, call.param(1)));
-  bj::object body = item_json(item);
-  body["configurations"] = configurations_json(item.item);
-  co_return json_response(body);
+  co_return item_response(item);
 }
 
 Task<Answer> update_remediation(Site& site, Call& call) {
   CARNET_CO_TRY(id, id_param<ScanId>(call, 0));
   CARNET_CO_TRY(remediation, remediation_of(site));
   CARNET_CO_TRY(update, decode_remediation_update(call.request.body));
+  if (call.request.header_count("If-Match") > 0) {
+    CARNET_CO_TRY(current, co_await remediation->find(call.actor.tenant, id, update.item_id));
+    CARNET_CO_TRY_VOID(check_if_match(call, item_response(current)));
+    update.read_at = current.updated_at;
+  }
   CARNET_CO_TRY(item, co_await remediation->update(call.actor, id, std::move(update)));
   co_return json_response({{"item", item_json(item)}});
 }

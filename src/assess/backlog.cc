@@ -104,6 +104,12 @@ std::string remediation_id(std::string_view asset_id, std::string_view cause_id)
          crypto::sha256_hex(fmt::format("remediation\n{}\n{}", asset_id, cause_id)).substr(0, 16);
 }
 
+std::string_view cause_of(const BacklogItem& item) {
+  for (const RemediationText& text : builtin_policy().remediation)
+    if (remediation_id(item.asset_id, text.id) == item.id) return text.id;
+  return {};
+}
+
 double priority_of(std::string_view severity, Exposure exposure, bool urgent) {
   const double weight =
       exposure == Exposure::kKeyEstablishment ? kExposureRecorded : kExposureAuthentication;

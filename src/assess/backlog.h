@@ -14,6 +14,8 @@ namespace carnet::assess {
 
 // The stable id of a cause on an asset: the same in every scan.
 [[nodiscard]] std::string remediation_id(std::string_view asset_id, std::string_view cause_id);
+// The cause that an item stands for, such as "tls-no-pq"; "" if none of the policy's makes its id.
+[[nodiscard]] std::string_view cause_of(const inventory::BacklogItem& item);
 
 // 0–100: severity × exposure × Mosca, rounded to one decimal.
 [[nodiscard]] double priority_of(std::string_view severity, inventory::Exposure exposure,

@@ -6,7 +6,6 @@
 
 #include "assess/backlog.h"
 #include "assess/embedded.h"
-#include "assess/policy.h"
 #include "base/check.h"
 #include "base/json.h"
 #include "inventory/json_read.h"
@@ -70,9 +69,7 @@ const std::vector<Configuration>& builtin_configurations() {
 }
 
 std::vector<Configuration> configurations_of(const inventory::BacklogItem& item) {
-  std::string_view cause;
-  for (const RemediationText& text : builtin_policy().remediation)
-    if (remediation_id(item.asset_id, text.id) == item.id) cause = text.id;
+  const std::string_view cause = cause_of(item);
   std::vector<Configuration> out;
   for (const Configuration& row : builtin_configurations()) {
     if (std::find(row.causes.begin(), row.causes.end(), cause) == row.causes.end()) continue;

@@ -1,6 +1,7 @@
 #include "assess/scoring.h"
 
 #include <algorithm>
+#include <array>
 #include <string_view>
 
 #include "assess/backlog.h"
@@ -86,6 +87,19 @@ std::optional<Score> score_of(const std::vector<ScoredAsset>& scored,
   return out;
 }
 
+namespace {
+
+// Whether an asset with this cause alone, unless it breaks it today, is not safe. The others ask
+// for less than what decides: a fallback for old clients, a standard instead of its forerunner.
+bool decides_status(std::string_view cause) {
+  constexpr std::array<std::string_view, 6> kBesides = {
+      "tls-rsa-transport",        "tls-pre-standard", "ssh-pre-standard",
+      "certificate-pre-standard", "key-pre-standard", "ssh-sha1-signature"};
+  return std::find(kBesides.begin(), kBesides.end(), cause) == kBesides.end();
+}
+
+}  // namespace
+
 void apply_remediation(std::vector<inventory::BacklogItem>& backlog,
                        const std::map<std::string, RemediationState>& remediation) {
   for (inventory::BacklogItem& item : backlog) {
@@ -107,26 +121,27 @@ Projection project(const inventory::Judgement& judgement,
   out.now = score_of(scored_assets(judgement.assets, backlog, remediation, policy),
                      judgement.coverage, urgent);
   struct Items {
-    bool all_done = true, any_chosen = false;
-    bool still_broken = false;
+    bool still_at_risk = false, still_broken = false;
   };
-  std::map<std::string_view, Items> items;  // by asset
+  std::map<std::string_view, Items> items;  // by asset of which something is chosen
   for (inventory::BacklogItem& item : backlog) {
-    Items& of_asset = items[item.asset_id];
-    if (done.contains(item.id)) {
-      item.status = "done";
-      of_asset.any_chosen = true;
-    }
-    of_asset.all_done = of_asset.all_done && item.status == "done";
+    if (!done.contains(item.id)) continue;
+    item.status = "done";
+    items.try_emplace(item.asset_id);
+  }
+  for (const inventory::BacklogItem& item : backlog) {
+    const auto of_asset = items.find(item.asset_id);
+    if (of_asset == items.end() || item.status == "done") continue;
     // What breaks an asset today is critical and has no date; a quantum cause has one.
     const bool breaks = item.severity == "critical" && item.deadline.empty();
-    of_asset.still_broken = of_asset.still_broken || (breaks && item.status != "done");
+    if (breaks) of_asset->second.still_broken = true;
+    if (breaks || decides_status(cause_of(item))) of_asset->second.still_at_risk = true;
   }
   auto scored = scored_assets(judgement.assets, backlog, remediation, policy);
   for (std::size_t i = 0; i < scored.size(); ++i) {
     const auto known = items.find(judgement.assets[i].id);
-    if (known == items.end() || !known->second.any_chosen) continue;
-    if (!known->second.all_done) {
+    if (known == items.end()) continue;
+    if (known->second.still_at_risk) {
       if (scored[i].status == AssetStatus::kBroken && !known->second.still_broken)
         scored[i].status = AssetStatus::kAtRisk;
       continue;

@@ -35,12 +35,12 @@ void apply_remediation(std::vector<inventory::BacklogItem>& backlog,
 struct Projection {
   std::optional<Score> now;               // with the remediation as it is known today
   std::optional<Score> then;              // if the items were done and a scan saw it
-  std::vector<std::string> fixed_assets;  // by id: all of their items would be done
+  std::vector<std::string> fixed_assets;  // by id: they would be safe
 };
 // The score of a stored judgement as it is, and as it would be if `done` (ids of backlog items)
 // were done. An asset is taken for safe, with its post-quantum group negotiated by default, once
-// none of its items is left; a broken one for at risk once none of those is left that break it
-// today; any other counts as it is.
+// nothing is left that puts it at risk or breaks it; a broken one for at risk once nothing is left
+// that breaks it today; any other counts as it is.
 [[nodiscard]] Projection project(const inventory::Judgement& judgement,
                                  const std::map<std::string, RemediationState>& remediation,
                                  const std::set<std::string>& done);

@@ -91,11 +91,22 @@ struct DocumentIndex {
   }
 };
 
-// The leaf of the chain that the asset stands for; "" if it is no certificate of an endpoint.
-std::string_view leaf_of(const Asset& asset, const DocumentIndex& index) {
-  if (asset.kind != "certificate") return {};
+// The fingerprint of the SSH host key that the asset stands for; "" if it is none.
+std::string_view host_key_of(const Asset& asset, const Endpoint& endpoint) {
+  constexpr std::string_view kWord = "SSH host key ";
+  const std::string_view role = role_of(asset);
+  if (!endpoint.ssh || !role.starts_with(kWord)) return {};
+  for (const auto& key : endpoint.ssh->host_keys)
+    if (key.type == role.substr(kWord.size())) return key.fingerprint;
+  return {};
+}
+
+// What an asset's certificate or host key is known by, the leaf of the chain; "" if it has none.
+std::string_view fingerprint_of(const Asset& asset, const DocumentIndex& index) {
   const Endpoint* endpoint = index.find(asset.host, asset.port);
-  if (endpoint == nullptr || !endpoint->tls) return {};
+  if (endpoint == nullptr) return {};
+  if (asset.kind == "ssh") return host_key_of(asset, *endpoint);
+  if (asset.kind != "certificate" || !endpoint->tls) return {};
   // The asset's label counts chains from one; the first has no number.
   constexpr std::string_view kWord = "Certificate ";
   int chain = 0;
@@ -143,7 +154,7 @@ void pair_moved(AssetDiff& diff, const DocumentIndex& before, const DocumentInde
   by_id(diff.added);
 }
 
-// A certificate of the same kind of key and another fingerprint.
+// A certificate or host key of the same kind and another fingerprint.
 void add_renewed(AssetDiff& diff, const ScanDocument& before, const ScanDocument& now,
                  const DocumentIndex& old_index, const DocumentIndex& new_index) {
   std::map<std::string_view, const Asset*> old_assets;
@@ -151,8 +162,8 @@ void add_renewed(AssetDiff& diff, const ScanDocument& before, const ScanDocument
   for (const Asset& asset : now.judgement.assets) {
     const auto old = old_assets.find(asset.id);
     if (old == old_assets.end() || !same(*old->second, asset)) continue;
-    const std::string_view was = leaf_of(*old->second, old_index);
-    const std::string_view is = leaf_of(asset, new_index);
+    const std::string_view was = fingerprint_of(*old->second, old_index);
+    const std::string_view is = fingerprint_of(asset, new_index);
     if (!was.empty() && !is.empty() && was != is)
       diff.changed.push_back(change_of(old->second, &asset, "renewed"));
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include <fmt/format.h>
 #include <boost/json.hpp>
 
 #include "base/json.h"
@@ -11,6 +12,8 @@
 #include "inventory/names.h"
 #include "service/alert_facts.h"
 #include "service/dates.h"
+#include "service/drift_depth.h"
+#include "service/scan_document.h"
 #include "store/alerts.h"
 
 namespace carnet::service {
@@ -50,15 +53,17 @@ class Recorder {
     record_.endpoints_new.push_back(&endpoint);
   }
 
-  void compare(const std::vector<Asset>& before, const evidence::Assets& now,
+  // `now`: the document's assets at the endpoint. Both lists of `compared` are of this endpoint
+  // too.
+  void compare(const ComparableAssets& compared, const evidence::Assets& now,
                const std::string& against) {
     against_ = against;
-    evidence::Assets old_assets;
-    for (const Asset& asset : before) {
-      old_assets.push_back(&asset);
-      if (asset.pq_credit > 0) record_.had_hybrid.emplace(asset.host, int{asset.port});
-    }
-    const evidence::AssetDiff diff = evidence::diff_assets(old_assets, now);
+    certificates_changed_ = false;
+    whole_.clear();
+    for (const Asset* asset : now) whole_.emplace(asset->id, asset);
+    for (const Asset* asset : compared.before)
+      if (asset->pq_credit > 0) record_.had_hybrid.emplace(asset->host, int{asset->port});
+    const evidence::AssetDiff diff = evidence::diff_assets(compared.before, compared.now);
     for (const Asset* asset : diff.added) add(nullptr, asset, "added", evidence::Direction::kSame);
     for (const Asset* asset : diff.removed)
       add(asset, nullptr, "removed", evidence::Direction::kSame);
@@ -71,16 +76,18 @@ class Recorder {
   void compare_leaf(const store::WatchedRow& before, const inventory::Endpoint& endpoint,
                     const evidence::Assets& now, const std::string& against) {
     const inventory::Certificate* leaf = first_ending_leaf(endpoint);
-    if (leaf == nullptr || before.cert_sha256.empty() || leaf->sha256 == before.cert_sha256) return;
-    const auto is_certificate = [](const Asset* asset) { return asset->kind == "certificate"; };
-    const auto asset = std::find_if(now.begin(), now.end(), is_certificate);
+    // A change that is recorded already says it: another kind of key, a certificate more or less.
+    if (leaf == nullptr || before.cert_sha256.empty() || certificates_changed_) return;
+    // One that is still presented was not renewed, though another may end first now.
+    for (const inventory::Certificate& certificate : endpoint.tls->certificates)
+      if (certificate.sha256 == before.cert_sha256) return;
+    const std::string label =
+        leaf->chain == 0 ? "Certificate of " : fmt::format("Certificate {} of ", leaf->chain + 1);
+    const auto stands_for = [&label](const Asset* asset) {
+      return asset->kind == "certificate" && asset->label.starts_with(label);
+    };
+    const auto asset = std::find_if(now.begin(), now.end(), stands_for);
     if (asset == now.end()) return;
-    // A change that is recorded already says it.
-    for (auto row = record_.rows.rbegin(); row != record_.rows.rend(); ++row) {
-      if (row->host != endpoint.host || row->port != int{endpoint.port}) break;
-      for (const Asset* other : now)
-        if (is_certificate(other) && other->id == row->asset_id) return;
-    }
     store::DriftRow row = row_of(endpoint.host, endpoint.port, "renewed");
     row.against = against;
     row.asset_id = (*asset)->id;
@@ -134,18 +141,78 @@ class Recorder {
     if (row.hybrid == "gained") ++day.hybrid_gained;
     if (row.hybrid == "lost") ++day.hybrid_lost;
     record_.rows.push_back(std::move(row));
-    if (to == nullptr) return;
-    if (from != nullptr && from->id != to->id) record_.replaced.emplace(from->id, to);
+    certificates_changed_ = certificates_changed_ || asset.kind == "certificate";
+    const auto whole = to == nullptr ? whole_.end() : whole_.find(to->id);
+    if (whole == whole_.end()) return;
+    if (from != nullptr && from->id != to->id) record_.replaced.emplace(from->id, whole->second);
     const bool was_safe =
         from == nullptr || from->vulnerability.status == inventory::AssetStatus::kSafe;
-    if (is_vulnerable(*to) && was_safe) record_.newly_vulnerable.push_back(to);
+    if (is_vulnerable(*to) && was_safe) record_.newly_vulnerable.push_back(whole->second);
   }
 
   const inventory::ScanDocument& document_;
   Random& random_;
   std::string against_;
+  bool certificates_changed_ = false;               // at the endpoint that is compared
+  std::map<std::string_view, const Asset*> whole_;  // its assets in the document, by id
   DriftRecord record_;
 };
+
+// An endpoint's assets as they are stored.
+class StoredAssets {
+ public:
+  static Result<StoredAssets> read(const store::drift::EndpointAssets& rows) {
+    StoredAssets out;
+    for (const std::string& body : rows.bodies) {
+      CARNET_TRY(asset, evidence::read_asset_text(body));
+      out.assets_.push_back(std::move(asset));
+    }
+    return out;
+  }
+  [[nodiscard]] evidence::Assets pointers() const {
+    evidence::Assets out;
+    for (const Asset& asset : assets_) out.push_back(&asset);
+    return out;
+  }
+
+ private:
+  std::vector<Asset> assets_;
+};
+
+// One endpoint of a scan against the look before it, which may have been of another depth.
+Result<void> compare_with(store::Connection& connection, const TenantId& tenant,
+                          const inventory::ScanDocument& document,
+                          const inventory::Endpoint& endpoint, const evidence::Assets& now,
+                          const store::drift::EndpointAssets& before, Recorder& recorder) {
+  CARNET_TRY(stored, StoredAssets::read(before));
+  const bool now_quick = is_quick(document.profile);
+  const bool before_quick = is_quick(before.profile);
+  if (now_quick == before_quick) {
+    recorder.compare({.before = stored.pointers(), .now = now, .made = {}}, now,
+                     before.scan_id.str());
+    return {};
+  }
+  if (now_quick) {
+    recorder.compare(when_now_is_quick(stored.pointers(), now), now, before.scan_id.str());
+    return {};
+  }
+  CARNET_TRY(earlier, store::drift::deeper_assets(connection, tenant, endpoint.host,
+                                                  int{endpoint.port}, document.scan_id));
+  StoredAssets deeper;
+  std::optional<evidence::Assets> deeper_assets;
+  if (earlier) {
+    CARNET_TRY(read, StoredAssets::read(*earlier));
+    deeper = std::move(read);
+    deeper_assets = deeper.pointers();
+  }
+  const std::vector<Asset> reduced =
+      quick_assets({endpoint}, document.judgement.mosca.inequality_holds);
+  evidence::Assets as_quick;
+  for (const Asset& asset : reduced) as_quick.push_back(&asset);
+  recorder.compare(when_before_is_quick(stored.pointers(), deeper_assets, now, as_quick), now,
+                   before.scan_id.str());
+  return {};
+}
 
 }  // namespace
 
@@ -170,13 +237,12 @@ Result<DriftRecord> make_drift(store::Connection& connection, const TenantId& te
     CARNET_TRY(before,
                store::drift::latest_assets(connection, tenant, endpoint.host, endpoint.port));
     if (!before) return make_internal("an endpoint left the inventory within one snapshot");
-    std::vector<Asset> old_assets;
-    for (const std::string& body : before->bodies) {
-      CARNET_TRY(asset, evidence::read_asset_text(body));
-      old_assets.push_back(std::move(asset));
-    }
     const evidence::Assets& now = assets[{endpoint.host, int{endpoint.port}}];
-    recorder.compare(old_assets, now, before->scan_id.str());
+    CARNET_TRY_VOID(compare_with(connection, tenant, document, endpoint, now, *before, recorder));
+    // Which of several certificates ends first is known only to a look that saw all of them.
+    constexpr std::size_t kWithOneCertificate = 2;
+    const bool several = std::max(now.size(), before->bodies.size()) > kWithOneCertificate;
+    if (several && is_quick(before->profile) != is_quick(document.profile)) continue;
     if (latest->second.watched)
       recorder.compare_leaf(*latest->second.watched, endpoint, now, before->scan_id.str());
   }

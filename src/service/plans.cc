@@ -72,7 +72,13 @@ class Poser {
     errors_.integer("weeksMax", request.weeks, 1, kPlanWeeksMax);
     posed_.problem.weeks_max = request.weeks;
     if (request.start_date.empty()) return;
-    if (const auto start = date_of(request.start_date, "startDate")) posed_.problem.start = *start;
+    const auto start = date_of(request.start_date, "startDate");
+    if (!start) return;
+    constexpr int kLastYear = 9999;
+    const assess::Day end = *start + std::chrono::days(7 * request.weeks);
+    if (std::chrono::year_month_day(end).year() > std::chrono::year(kLastYear))
+      errors_.add("startDate", "out_of_range", "must leave weeksMax weeks before the year 10000");
+    posed_.problem.start = *start;
   }
 
   void take_items() {
@@ -91,9 +97,6 @@ class Poser {
     }
     for (std::size_t i = 0; i < posed_.request.items.size(); ++i)
       static_cast<void>(number_of(posed_.request.items[i], fmt::format("remediationIds.{}", i)));
-    if (posed_.items.empty())
-      errors_.add("remediationIds", "nothing_to_plan",
-                  "must leave something to do: no item of this backlog is open or in progress");
     if (posed_.items.size() > kPlanItemsMax)
       errors_.add("remediationIds", "too_many",
                   fmt::format("must choose at most {} items of the {} that are to be done",
@@ -257,7 +260,7 @@ Task<Result<MigrationPlan>> Plans::make(TenantId tenant, ScanId scan, PlanReques
       return make_error(ErrorCode::kScanNotFinished,
                         "The scan has no backlog: its status is " + row->status + ".");
     CARNET_TRY(loaded, load_document(connection, scan));
-    CARNET_TRY(states, remediation_states(connection, tenant, now));
+    CARNET_TRY(states, remediation_states(connection, tenant, scan, now));
     assess::apply_remediation(loaded.document.judgement.backlog, states);
     return std::move(loaded.document.judgement.backlog);
   };
@@ -267,6 +270,12 @@ Task<Result<MigrationPlan>> Plans::make(TenantId tenant, ScanId scan, PlanReques
   const auto posed = std::make_shared<Posed>(std::move(made));
   using Answer = std::variant<assess::Plan, assess::PlanConflict>;
   const auto answer = std::make_shared<std::optional<Answer>>();
+  if (posed->items.empty())  // everything is done, or accepted
+    co_return MigrationPlan{.items = {},
+                            .effort_days = {},
+                            .capacity_days_per_week = posed->request.capacity_days_per_week,
+                            .start = posed->problem.start,
+                            .plan = {}};
   const std::function<void()> work = [this, posed, answer] {
     const assess::PlanLimits limits{.time = std::chrono::seconds(posed->request.seconds),
                                     .cancelled = &stopping_};

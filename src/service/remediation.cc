@@ -75,7 +75,7 @@ RemediationItem item_of(const Loaded& loaded, const inventory::BacklogItem& item
   out.item.target_date.clear();
   if (const auto known = loaded.states.find(item.id); known != loaded.states.end()) {
     const store::RemediationRow& row = known->second;
-    out.item.status = effective_status(row, today);
+    out.item.status = effective_status(row, today, loaded.document.scan_id);
     out.reopened = out.item.status != row.status;
     out.item.owner = row.owner;
     out.item.target_date = row.target_date;
@@ -114,14 +114,15 @@ tl::unexpected<Error> no_such_item() {
 }  // namespace
 
 Result<std::map<std::string, assess::RemediationState>> remediation_states(
-    store::Connection& connection, const TenantId& tenant, Timestamp now) {
+    store::Connection& connection, const TenantId& tenant, const ScanId& seen_by, Timestamp now) {
   CARNET_TRY(rows, store::remediation::list(connection, tenant, kRemediationStatesMax));
   const std::string today = date_text(date_of(now));
   std::map<std::string, assess::RemediationState> states;
   for (const store::RemediationRow& row : rows)
-    states.emplace(row.item_id, assess::RemediationState{.status = effective_status(row, today),
-                                                         .owner = row.owner,
-                                                         .target_date = row.target_date});
+    states.emplace(row.item_id,
+                   assess::RemediationState{.status = effective_status(row, today, seen_by.str()),
+                                            .owner = row.owner,
+                                            .target_date = row.target_date});
   return states;
 }
 
@@ -224,7 +225,13 @@ Task<Result<RemediationItem>> Remediation::update(const Actor& actor, ScanId sca
   const auto work = [this, actor, scan, update, now, today,
                      asset = item->asset_id](store::Connection& connection) -> Result<bool> {
     CARNET_TRY(before, store::remediation::find(connection, actor.tenant, update.item_id));
-    store::RemediationRow after = merged(before, update, asset, today);
+    std::optional<Timestamp> changed_at;
+    if (before) changed_at = before->updated_at;
+    if (update.read_at && *update.read_at != changed_at)
+      return make_error(
+          ErrorCode::kPreconditionFailed,
+          "This was changed since you read it; read it again and repeat your change.");
+    store::RemediationRow after = merged(before, update, asset, today, scan.str());
     CARNET_TRY_VOID(check_remediation(after, today));
     const Change change{.actor = actor,
                         .scan = scan,
@@ -270,7 +277,7 @@ Task<Result<RemediationProof>> Remediation::verify(const Actor& actor, ScanId sc
     RemediationUpdate done;
     done.item_id = item_id;
     done.status = "done";
-    store::RemediationRow after = merged(before, done, asset, today);
+    store::RemediationRow after = merged(before, done, asset, today, scan.str());
     after.verified_by = later.str();
     const Change change{.actor = actor,
                         .scan = scan,
@@ -298,7 +305,7 @@ Task<Result<assess::Projection>> Remediation::project(TenantId tenant, ScanId sc
         errors.add("remediationIds", "unknown_value", "must be ids of items of this scan's backlog",
                    fmt::format("/remediationIds/{}", i));
     if (!errors.empty()) return errors.take();
-    CARNET_TRY(states, remediation_states(connection, tenant, now));
+    CARNET_TRY(states, remediation_states(connection, tenant, scan, now));
     return assess::project(loaded->document.judgement, states, {items.begin(), items.end()});
   };
   co_return co_await db_.read<assess::Projection>(work);
@@ -360,15 +367,16 @@ Task<Result<RemediationImport>> Remediation::import_csv(const Actor& actor, Scan
         continue;
       }
       CARNET_TRY(before, store::remediation::find(connection, actor.tenant, row.update.item_id));
-      store::RemediationRow after = merged(before, row.update, asset->second, today);
+      if (repeats(before, row.update, today, scan.str())) {
+        ++out.unchanged;
+        continue;
+      }
+      store::RemediationRow after = merged(before, row.update, asset->second, today, scan.str());
       if (const auto checked = check_remediation(after, today); !checked) {
         for (const FieldError& error : checked.error().fields) fault(row.number, error);
         continue;
       }
-      const bool news = !before || state_json(*before) != state_json(after);
-      // A row as it was exported says nothing of an item that nobody has spoken of.
-      const bool silent = !before && state_json(after) == state_json({.status = "open"});
-      if (!news || silent) {
+      if (before && state_json(*before) == state_json(after)) {
         ++out.unchanged;
         continue;
       }

@@ -26,10 +26,10 @@ inline constexpr std::size_t kRemediationNotesMax = 4000;  // characters
 inline constexpr std::size_t kRemediationCsvRowsMax = 10000;
 inline constexpr std::size_t kRemediationCsvErrorsMax = 100;  // that are answered
 
-// As judge() and the score take it. An accepted risk whose last day is before `today` is open
-// again.
+// As judge() and the score take it, for the backlog of the scan `seen_by`. An accepted risk whose
+// last day is past is open again, and so is what an earlier scan proved done.
 [[nodiscard]] Result<std::map<std::string, assess::RemediationState>> remediation_states(
-    store::Connection& connection, const TenantId& tenant, Timestamp now);
+    store::Connection& connection, const TenantId& tenant, const ScanId& seen_by, Timestamp now);
 
 struct RemediationItem {
   inventory::BacklogItem item;  // status, owner and target date as of now
@@ -37,7 +37,7 @@ struct RemediationItem {
   int port = 0;
   std::string notes, reason, accepted_until, verified_by;
   std::optional<Timestamp> updated_at;
-  bool reopened = false;      // an accepted risk whose time is over
+  bool reopened = false;      // an accepted risk whose time is over, or seen again after its proof
   std::string overdue_since;  // "2027-03-31": the date that has passed; "" if none has
 };
 
@@ -64,12 +64,14 @@ struct RemediationUpdate {
   std::string item_id;
   std::optional<std::string> asset_id;  // must be the item's own
   std::optional<std::string> status, owner, notes, target_date, reason, accepted_until;
+  // What the caller has read: RemediationItem::updated_at, which may be none.
+  std::optional<std::optional<Timestamp>> read_at;
 };
 
 struct RemediationProof {
   bool verified = false;
   std::string reason;               // one sentence: what proves it, or why nothing does
-  const char* code = "not_proven";  // fixed | gone | still_there | not_reached | not_scanned | …
+  const char* code = "not_proven";  // fixed | gone | still_there | not_reached | not_looked_for | …
   std::optional<inventory::Asset> before, after;
   Timestamp seen_at{};
 };
@@ -94,7 +96,8 @@ class Remediation {
                                                    RemediationFilter filter);
   [[nodiscard]] Task<Result<RemediationItem>> find(TenantId tenant, ScanId scan, std::string item);
   // kValidationFailed: the item is not in this scan's backlog, or a member does not go with the
-  // status (docs/remediation.md); kConflict: the tenant keeps as many items as it may.
+  // status (docs/remediation.md); kConflict: the tenant keeps as many items as it may;
+  // kPreconditionFailed: somebody else changed it since `read_at`.
   [[nodiscard]] Task<Result<RemediationItem>> update(const Actor& actor, ScanId scan,
                                                      RemediationUpdate update);
   // Compares with a later scan; what is proven is kept as done. kValidationFailed naming

@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 
 #include <fmt/format.h>
 
+#include "assess/backlog.h"
 #include "base/csv.h"
 #include "base/text.h"
 #include "inventory/names.h"
@@ -43,9 +45,12 @@ void check_date(FieldErrors& errors, std::string_view field, std::string_view va
 
 }  // namespace
 
-std::string effective_status(const store::RemediationRow& row, std::string_view today) {
+std::string effective_status(const store::RemediationRow& row, std::string_view today,
+                             std::string_view seen_by) {
   const bool over = row.status == "accepted_risk" && row.accepted_until < today;
-  return over ? "open" : row.status;
+  const bool came_back =
+      row.status == "done" && !row.verified_by.empty() && seen_by > row.verified_by;
+  return over || came_back ? "open" : row.status;
 }
 
 std::string overdue_since(const inventory::BacklogItem& item, std::string_view today) {
@@ -58,11 +63,13 @@ std::string overdue_since(const inventory::BacklogItem& item, std::string_view t
 
 store::RemediationRow merged(const std::optional<store::RemediationRow>& before,
                              const RemediationUpdate& update, std::string_view asset_id,
-                             std::string_view today) {
+                             std::string_view today, std::string_view seen_by) {
   store::RemediationRow row = before.value_or(store::RemediationRow{.status = "open"});
+  const std::string known = effective_status(row, today, seen_by);
+  if (known != row.status) row.verified_by.clear();
   row.item_id = update.item_id;
   row.asset_id = asset_id;
-  row.status = update.status.value_or(effective_status(row, today));
+  row.status = update.status.value_or(known);
   if (update.owner) row.owner = *update.owner;
   if (update.notes) row.notes = *update.notes;
   if (update.target_date) row.target_date = *update.target_date;
@@ -74,6 +81,18 @@ store::RemediationRow merged(const std::optional<store::RemediationRow>& before,
   }
   if (row.status != "done") row.verified_by.clear();
   return row;
+}
+
+bool repeats(const std::optional<store::RemediationRow>& before, const RemediationUpdate& update,
+             std::string_view today, std::string_view seen_by) {
+  const store::RemediationRow row = before.value_or(store::RemediationRow{.status = "open"});
+  const auto same = [](const std::optional<std::string>& given, std::string_view known) {
+    return !given || *given == known;
+  };
+  return same(update.status, effective_status(row, today, seen_by)) &&
+         same(update.owner, row.owner) && same(update.notes, row.notes) &&
+         same(update.target_date, row.target_date) && same(update.reason, row.reason) &&
+         same(update.accepted_until, row.accepted_until);
 }
 
 Result<void> check_remediation(const store::RemediationRow& row, std::string_view today) {
@@ -102,6 +121,66 @@ Result<void> check_remediation(const store::RemediationRow& row, std::string_vie
   if (!errors.empty()) return errors.take();
   return {};
 }
+
+namespace {
+
+// Causes that only hellos of old versions and suites show, which a quick scan does not send.
+bool needs_old_hellos(std::string_view cause) {
+  constexpr std::array<std::string_view, 4> kCauses = {"tls-old-protocol", "tls-weak-suites",
+                                                       "tls-weak-dh", "tls-rsa-transport"};
+  return std::find(kCauses.begin(), kCauses.end(), cause) != kCauses.end();
+}
+
+bool ran_out_of_time(const inventory::TlsObservation& tls) {
+  return std::any_of(tls.findings.begin(), tls.findings.end(),
+                     [](const inventory::Finding& one) { return one.code == "probe_incomplete"; });
+}
+
+// The first version whose absence was not shown; "" if all were answered for.
+std::string unsettled_version(const inventory::TlsObservation& tls, std::string_view cause) {
+  for (const inventory::TlsVersionSupport& version : tls.versions) {
+    const bool old = version.version != "TLS 1.3" && version.version != "TLS 1.2";
+    if (cause == "tls-old-protocol" && !old) continue;
+    if (version.version == "TLS 1.3") continue;
+    if (version.state == inventory::Support::kNotTested ||
+        version.state == inventory::Support::kNotProven)
+      return version.version;
+  }
+  return {};
+}
+
+// Why the later look does not show whether the cause is gone; "" if it does. `after`: the asset as
+// it was seen then, if it was.
+std::string not_looked_for(const inventory::ScanDocument& later,
+                           const inventory::Endpoint& endpoint, std::string_view cause,
+                           const inventory::Asset& before, const inventory::Asset* after) {
+  const std::string where = place_of(before);
+  const bool of_tls = before.kind == "tls" || before.kind == "email" ||
+                      (before.kind == "certificate" && !endpoint.file);
+  if (after == nullptr && of_tls && !endpoint.tls)
+    return fmt::format("The later scan reached {}, but saw no TLS there.", where);
+  if (after == nullptr && before.kind == "ssh" && !endpoint.ssh)
+    return fmt::format("The later scan reached {}, but saw no SSH there.", where);
+  if (after == nullptr && before.kind == "jwks" && !endpoint.jwks && !endpoint.file)
+    return fmt::format("The later scan reached {}, but saw no key set there.", where);
+  const bool old_hellos = needs_old_hellos(cause);
+  const bool other_chain = after == nullptr && before.kind == "certificate";
+  if (!endpoint.tls || (!old_hellos && !other_chain)) return {};
+  if (later.profile == "quick")
+    return fmt::format(
+        "The later scan was a quick one, which does not look for this at {}; scan it with the "
+        "profile standard or deep.",
+        where);
+  if (ran_out_of_time(*endpoint.tls))
+    return fmt::format("The later scan ran out of time at {} before it had asked everything.",
+                       where);
+  const std::string version = old_hellos ? unsettled_version(*endpoint.tls, cause) : std::string();
+  if (version.empty()) return {};
+  return fmt::format("The later scan could not settle whether {} still accepts {}.", where,
+                     version);
+}
+
+}  // namespace
 
 RemediationProof prove_remediation(const inventory::ScanDocument& baseline,
                                    const inventory::BacklogItem& item,
@@ -149,6 +228,12 @@ RemediationProof prove_remediation(const inventory::ScanDocument& baseline,
         fmt::format("The later scan could not judge {}: {}", where, after->vulnerability.summary);
     return proof;
   }
+  if (std::string why = not_looked_for(later, *endpoint, assess::cause_of(item), *before, after);
+      !why.empty()) {
+    proof.code = "not_looked_for";
+    proof.reason = std::move(why);
+    return proof;
+  }
   proof.verified = true;
   proof.code = after != nullptr ? "fixed" : "gone";
   if (after != nullptr)
@@ -170,6 +255,12 @@ struct CsvColumns {
     for (std::size_t i = 0; i < names.size(); ++i)
       if (iequals_ascii(names[i], name)) return i;
     return std::nullopt;
+  }
+  // How many have this name; spreadsheets leave several without one.
+  [[nodiscard]] std::ptrdiff_t count(std::string_view name) const {
+    if (name.empty()) return 0;
+    return std::count_if(names.begin(), names.end(),
+                         [name](std::string_view other) { return iequals_ascii(other, name); });
   }
 };
 
@@ -193,6 +284,9 @@ Result<std::vector<RemediationCsvRow>> read_remediation_csv(std::string_view csv
   const auto id = columns.find("remediationId");
   if (!id)
     return csv_error("no_header", "must begin with a header that has the column remediationId");
+  for (const std::string& name : columns.names)
+    if (columns.count(name) > 1)
+      return csv_error("duplicate", fmt::format("must not have the column {} twice", name));
   const auto text = [&columns](const CsvRecords::Record& record,
                                std::string_view name) -> std::optional<std::string> {
     const auto at = columns.find(name);
@@ -200,6 +294,7 @@ Result<std::vector<RemediationCsvRow>> read_remediation_csv(std::string_view csv
     return record.cells[*at];
   };
   std::vector<RemediationCsvRow> rows;
+  std::set<std::string> known;
   while (auto record = records.next()) {
     if (rows.size() == kRemediationCsvRowsMax)
       return csv_error("too_many",
@@ -213,6 +308,11 @@ Result<std::vector<RemediationCsvRow>> read_remediation_csv(std::string_view csv
                             .detail = "must be one record of RFC 4180 with as many cells as the "
                                       "header has"});
     row.update.item_id = text(*record, "remediationId").value_or("");
+    if (row.faults.empty() && !known.insert(row.update.item_id).second)
+      row.faults.push_back({.field = "remediationId",
+                            .pointer = "",
+                            .code = "duplicate",
+                            .detail = "must not name an item that a row above names"});
     row.update.status = text(*record, "status");
     if (row.update.status && row.update.status->empty()) row.update.status.reset();
     row.update.owner = text(*record, "owner");

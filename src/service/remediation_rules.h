@@ -12,15 +12,24 @@
 
 namespace carnet::service {
 
-// An accepted risk is open again on the day after its last one.
-[[nodiscard]] std::string effective_status(const store::RemediationRow& row,
-                                           std::string_view today);
+// As of `today` and of a scan that has the item in its backlog. An accepted risk is open again on
+// the day after its last one, and what a scan proved done is open for every later scan that sees
+// it. Scan ids have the order in which the scans were asked for.
+[[nodiscard]] std::string effective_status(const store::RemediationRow& row, std::string_view today,
+                                           std::string_view seen_by);
 // Of an item that is still to be done: the earlier of its target date and deadline that has passed.
 [[nodiscard]] std::string overdue_since(const inventory::BacklogItem& item, std::string_view today);
-// The row as it is after the update; reason and end of an accepted risk go when the status does.
+// The row as it is after an update by way of the scan `seen_by`; reason and end of an accepted risk
+// go when the status does, and so does the proof.
 [[nodiscard]] store::RemediationRow merged(const std::optional<store::RemediationRow>& before,
                                            const RemediationUpdate& update,
-                                           std::string_view asset_id, std::string_view today);
+                                           std::string_view asset_id, std::string_view today,
+                                           std::string_view seen_by);
+// Whether the update only repeats what a reader of the row is told, such as a table as it was
+// exported.
+[[nodiscard]] bool repeats(const std::optional<store::RemediationRow>& before,
+                           const RemediationUpdate& update, std::string_view today,
+                           std::string_view seen_by);
 // kValidationFailed naming each member that is wrong.
 [[nodiscard]] Result<void> check_remediation(const store::RemediationRow& row,
                                              std::string_view today);

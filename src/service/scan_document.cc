@@ -2,10 +2,14 @@
 
 #include <algorithm>
 #include <charconv>
+#include <iterator>
+#include <type_traits>
+#include <utility>
 
 #include <fmt/format.h>
 #include <boost/json.hpp>
 
+#include "assess/classify.h"
 #include "base/json.h"
 #include "base/packed_text.h"
 #include "crypto/sha256_stream.h"
@@ -70,6 +74,55 @@ inventory::ScanDocument judge_scan(DocumentHead head, std::vector<inventory::End
   document.created_at = head.created_at;
   document.finished_at = head.finished_at;
   return document;
+}
+
+bool is_quick(std::string_view profile) { return profile == "quick"; }
+
+namespace {
+
+inventory::TlsObservation quick_look(inventory::TlsObservation tls) {
+  const auto keep = [](auto& list, const auto& wanted) {
+    std::vector<typename std::decay_t<decltype(list)>::value_type> kept;
+    std::copy_if(std::as_const(list).begin(), std::as_const(list).end(), std::back_inserter(kept),
+                 wanted);
+    list = std::move(kept);
+  };
+  keep(tls.certificates,
+       [](const inventory::Certificate& certificate) { return certificate.chain == 0; });
+  const std::string shown = tls.handshake_proof.version;
+  if (shown.empty()) return tls;  // no handshake told what it ends in
+  for (inventory::TlsVersionSupport& version : tls.versions)
+    if (version.version != "TLS 1.3" && version.version != shown)
+      version.state = inventory::Support::kNotTested;
+  keep(tls.cipher_suites, [&tls, &shown](const inventory::TlsCipherSuite& suite) {
+    return suite.version == "TLS 1.3" ||
+           (suite.version == shown && suite.name == tls.handshake_proof.cipher_suite);
+  });
+  // Without TLS 1.3 the groups are those that the older versions showed.
+  const bool older_only = std::any_of(
+      std::as_const(tls.versions).begin(), std::as_const(tls.versions).end(),
+      [](const inventory::TlsVersionSupport& version) {
+        return version.version == "TLS 1.3" && version.state == inventory::Support::kUnsupported;
+      });
+  if (older_only)
+    for (inventory::TlsGroupSupport& group : tls.groups)
+      if (group.kind == "classical") group.state = inventory::Support::kNotTested;
+  tls.legacy_key_exchanges.clear();
+  tls.dh_bits = 0;
+  return tls;
+}
+
+}  // namespace
+
+std::vector<inventory::Asset> quick_assets(const std::vector<inventory::Endpoint>& endpoints,
+                                           bool urgent) {
+  std::vector<inventory::Asset> assets;
+  for (inventory::Endpoint endpoint : endpoints) {
+    if (endpoint.tls) endpoint.tls = quick_look(std::move(*endpoint.tls));
+    for (assess::ClassifiedAsset& classified : assess::classify(endpoint, urgent))
+      assets.push_back(std::move(classified.asset));
+  }
+  return assets;
 }
 
 inventory::TimelineEvent timeline_event(const store::EventRow& row) {

@@ -32,6 +32,13 @@ struct DocumentHead {
 [[nodiscard]] inventory::ScanDocument judge_scan(DocumentHead head,
                                                  std::vector<inventory::Endpoint> endpoints);
 
+// Only the profile "quick" leaves out old versions and suites and further certificates of a port.
+[[nodiscard]] bool is_quick(std::string_view profile);
+// The assets that a quick scan would have made of what these endpoints showed, to compare it with
+// one that looked at more.
+[[nodiscard]] std::vector<inventory::Asset> quick_assets(
+    const std::vector<inventory::Endpoint>& endpoints, bool urgent);
+
 [[nodiscard]] inventory::TimelineEvent timeline_event(const store::EventRow& row);
 
 // What the final transaction stores of a document.

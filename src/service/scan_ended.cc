@@ -10,6 +10,7 @@
 #include "crypto/hash.h"
 #include "evidence/passport.h"
 #include "inventory/names.h"
+#include "service/scan_document.h"
 #include "service/scan_request.h"
 #include "service/schedules.h"
 #include "service/tenant_json.h"
@@ -99,6 +100,22 @@ AlertDraft gone_draft(const Place& place, int misses) {
   return draft;
 }
 
+// What a quick scan does not ask for does not go away with it: old versions and suites, which break
+// a key exchange, and the further certificates of a port.
+bool needs_more_than_quick(const store::AlertRow& row) {
+  const auto detail = json::parse(row.detail);
+  const auto* object = detail ? detail->if_object() : nullptr;
+  if (object == nullptr) return false;
+  const auto text = [object](std::string_view name) {
+    const auto* value = object->if_contains(name);
+    return value != nullptr && value->is_string() ? std::string_view(value->get_string())
+                                                  : std::string_view();
+  };
+  const std::string_view label = text("label");
+  return text("status") == "broken" ||
+         (label.starts_with("Certificate ") && !label.starts_with("Certificate of "));
+}
+
 // The alerts that stand about endpoints that this scan looked at: seen again, or gone.
 Result<void> look_again(AlertBook& book, const ScanFacts& scan) {
   const auto facts_of_row = [&](const store::AlertRow& row) -> const EndpointFacts* {
@@ -133,7 +150,9 @@ Result<void> look_again(AlertBook& book, const ScanFacts& scan) {
     const auto found = std::find_if(facts->assets.begin(), facts->assets.end(),
                                     [&](const Asset* asset) { return asset->id == subject; });
     const bool there = found != facts->assets.end();
-    if (there && is_vulnerable(**found)) {
+    const bool vulnerable = there && is_vulnerable(**found);
+    if (!vulnerable && is_quick(scan.document->profile) && needs_more_than_quick(row)) continue;
+    if (vulnerable) {
       CARNET_TRY_VOID(book.raise(vulnerable_draft(**found)));
     } else if (!there) {
       CARNET_TRY_VOID(book.resolve(kNew, subject, "The asset is not there any more."));
@@ -261,6 +280,8 @@ Result<std::shared_ptr<const ScanFacts>> ScanEnded::look(
   auto out = std::make_shared<ScanFacts>();
   out->complete = complete;
   out->target_set = evidence::target_set_of(*document);
+  // A quick scan, which looks at less, has a score of its own kind.
+  if (is_quick(document->profile)) out->target_set += "/quick";
   out->facts = facts_of(*document);
   std::vector<Place> places;
   for (const auto& [place, facts] : out->facts) places.push_back(place);

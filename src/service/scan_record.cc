@@ -195,7 +195,7 @@ Task<PassportDraftPtr> ScanRun::draft_passport(
 Task<std::map<std::string, assess::RemediationState>> ScanRun::known_remediation() {
   using States = std::map<std::string, assess::RemediationState>;
   const auto read = [this](store::Connection& connection) -> Result<States> {
-    return remediation_states(connection, row_.tenant_id, context_.clock.now());
+    return remediation_states(connection, row_.tenant_id, row_.id, context_.clock.now());
   };
   for (int attempt = 0;; ++attempt) {
     Result<States> states = co_await context_.db.read<States>(read);

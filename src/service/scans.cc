@@ -13,6 +13,7 @@
 #include "service/document.h"
 #include "service/fields.h"
 #include "service/passports.h"
+#include "service/scan_document.h"
 #include "service/scan_ended.h"
 #include "service/scan_request.h"
 #include "service/tenant_json.h"
@@ -385,7 +386,16 @@ Task<Result<boost::json::object>> Scans::diff(TenantId tenant, ScanId id,
     CARNET_TRY(new_one, load_document(connection, id));
     CARNET_TRY(old_one, load_document(connection, other));
     guard.is_large(new_one.result_bytes + old_one.result_bytes >= kLargeResultBytes);
-    return evidence::diff_json(evidence::diff(old_one.document, new_one.document));
+    const bool quick = is_quick(new_one.document.profile);
+    const bool uneven = quick != is_quick(old_one.document.profile);
+    inventory::ScanDocument& deeper = quick ? old_one.document : new_one.document;
+    if (uneven)
+      deeper.judgement.assets =
+          quick_assets(deeper.endpoints, deeper.judgement.mosca.inequality_holds);
+    boost::json::object out =
+        evidence::diff_json(evidence::diff(old_one.document, new_one.document));
+    out["comparedProfile"] = uneven ? "quick" : new_one.document.profile;
+    return out;
   };
   co_return co_await db_.read<boost::json::object>(work);
 }

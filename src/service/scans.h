@@ -110,7 +110,8 @@ class Scans {
   // kConflict: it is already over. A queued scan is over at once, a running one within a second.
   [[nodiscard]] Task<Result<store::ScanRow>> cancel(const Actor& actor, ScanId id);
   [[nodiscard]] Task<Result<store::ScanRow>> pin(const Actor& actor, ScanId id);
-  // {"against", "added", "removed", "changed", "scoreDelta"} (shape: evidence/diff.h). Without
+  // {"against", "added", "removed", "changed", "scoreDelta"} (shape: evidence/diff.h) and
+  // "comparedProfile": of a quick scan and another only what a quick one looks at. Without
   // `against`: the newest earlier scan that ended in success (samples with samples).
   // kScanNotFinished: one of the two has no result.
   [[nodiscard]] Task<Result<boost::json::object>> diff(TenantId tenant, ScanId id,

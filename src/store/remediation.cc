@@ -39,6 +39,13 @@ DriftRow read_drift(const Row& row) {
           .detail = get_text(row, 10)};
 }
 
+void take_asset(const Row& row, std::optional<drift::EndpointAssets>& out) {
+  if (!out)
+    out.emplace(drift::EndpointAssets{
+        .scan_id = get_id<ScanId>(row, 0), .profile = get_text(row, 1), .bodies = {}});
+  if (!row.is_null(2)) out->bodies.push_back(get_text(row, 2));
+}
+
 DriftDay read_day(const Row& row) {
   return {.day = get_text(row, 0),
           .scans = row.integer(1),
@@ -197,15 +204,28 @@ Result<std::optional<EndpointAssets>> latest_assets(Connection& db, const Tenant
                                                     std::string_view host, int port) {
   db.as_tenant(tenant.str());
   std::optional<EndpointAssets> out;
-  const auto on_row = [&out](const Row& row) {
-    if (!out) out.emplace(EndpointAssets{.scan_id = get_id<ScanId>(row, 0), .bodies = {}});
-    if (!row.is_null(1)) out->bodies.push_back(get_text(row, 1));
-  };
   CARNET_TRY_VOID(db.run(
-      "SELECT l.scan_id, a.body FROM endpoint_latest l LEFT JOIN assets a ON a.scan_id = l.scan_id "
-      "AND a.host = l.host AND a.port = l.port WHERE l.tenant_id = $1 AND l.host = $2 AND l.port = "
-      "$3 ORDER BY a.asset_id",
-      {tenant.str(), host, integer(port)}, on_row));
+      "SELECT l.scan_id, s.profile, a.body FROM endpoint_latest l JOIN scans s ON s.id = l.scan_id "
+      "LEFT JOIN assets a ON a.scan_id = l.scan_id AND a.host = l.host AND a.port = l.port "
+      "WHERE l.tenant_id = $1 AND l.host = $2 AND l.port = $3 ORDER BY a.asset_id",
+      {tenant.str(), host, integer(port)}, [&out](const Row& row) { take_asset(row, out); }));
+  return out;
+}
+
+Result<std::optional<EndpointAssets>> deeper_assets(Connection& db, const TenantId& tenant,
+                                                    std::string_view host, int port,
+                                                    std::string_view before) {
+  db.as_tenant(tenant.str());
+  std::optional<EndpointAssets> out;
+  CARNET_TRY_VOID(db.run(
+      "SELECT a.scan_id, s.profile, a.body FROM assets a JOIN scans s ON s.id = a.scan_id "
+      "WHERE a.host = $2 AND a.port = $3 AND a.scan_id = (SELECT t.id FROM (SELECT id, profile, "
+      "sample FROM scans WHERE tenant_id = $1 AND id < $4 ORDER BY id DESC LIMIT $5) AS t "
+      "WHERE t.profile <> 'quick' AND t.sample = 0 AND EXISTS (SELECT 1 FROM assets b WHERE "
+      "b.scan_id = t.id AND b.host = $2 AND b.port = $3) ORDER BY t.id DESC LIMIT 1) "
+      "ORDER BY a.asset_id",
+      {tenant.str(), host, integer(port), before, integer(kDeeperScansMax)},
+      [&out](const Row& row) { take_asset(row, out); }));
   return out;
 }
 

@@ -78,10 +78,17 @@ Result<int> purge(Connection& db, const TenantId& tenant, std::string_view befor
 // The assets of an endpoint in the scan that last reached it; nullopt if none did.
 struct EndpointAssets {
   ScanId scan_id;
+  std::string profile;              // of that scan
   std::vector<std::string> bodies;  // JSON texts
 };
 Result<std::optional<EndpointAssets>> latest_assets(Connection& db, const TenantId& tenant,
                                                     std::string_view host, int port);
+// The same of the newest scan before `before` that was no quick one; nullopt if there is none among
+// the tenant's last kDeeperScansMax scans.
+inline constexpr int kDeeperScansMax = 1000;  // limit: internal
+Result<std::optional<EndpointAssets>> deeper_assets(Connection& db, const TenantId& tenant,
+                                                    std::string_view host, int port,
+                                                    std::string_view before);
 }  // namespace drift
 
 }  // namespace carnet::store

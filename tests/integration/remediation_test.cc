@@ -241,6 +241,36 @@ TEST_F(RemediationTest, ADoneItemIsNotPlanned) {
   EXPECT_EQ(bad_fields(parsed(named)), std::vector<std::string>{"remediationIds.0"});
 }
 
+TEST_F(RemediationTest, APlanOfWhatIsDoneIsEmpty) {
+  for (const std::string& id : item_ids()) update({{"remediationId", id}, {"status", "done"}});
+  const HttpAnswer answer = post(path("/plan"), {{"capacityDaysPerWeek", 5}});
+  ASSERT_EQ(answer.status, 200) << answer.body;
+  const bj::object plan = parsed(answer);
+  EXPECT_EQ(plan.at("itemCount"), 0);
+  EXPECT_TRUE(plan.at("waves").as_array().empty());
+  EXPECT_EQ(plan.at("optimal"), true);
+  for (const bj::object& wrong :
+       {bj::object{{"capacityDaysPerWeek", 5}, {"remediationIds", bj::array()}},
+        bj::object{{"capacityDaysPerWeek", 5}, {"startDate", "9999-12-01"}}})
+    EXPECT_EQ(post(path("/plan"), wrong).status, 422);
+}
+
+TEST_F(RemediationTest, WhoeverReadAnOlderStateDoesNotOverwriteTheNewer) {
+  const std::string id = item_ids().at(0);
+  HttpHeaders headers = Stack::bearer(tenant_.operator_key);
+  const HttpAnswer read = stack_.ask("GET", path("/remediation/" + id), headers);
+  headers.emplace_back("Content-Type", "application/json");
+  headers.emplace_back("If-Match", read.header("ETag"));
+  const auto say = [&](std::string_view owner) {
+    const bj::object body{{"remediationId", id}, {"status", "open"}, {"owner", owner}};
+    return stack_.ask("POST", path("/remediation"), headers, json::write(body)).status;
+  };
+  stack_.clock.advance(std::chrono::seconds(1));
+  EXPECT_EQ(say("first"), 200);
+  EXPECT_EQ(say("second"), 412);
+  EXPECT_EQ(get(path("/remediation/" + id)).at("owner"), "first");
+}
+
 TEST_F(RemediationTest, OfAnotherTenantThereIsNothing) {
   const Tenant other = stack_.make_tenant("Other");
   for (const std::string& target : {path("/remediation"), path("/remediation/export")})

@@ -10,6 +10,7 @@
 #include <random>
 #include <set>
 
+#include "assess/backlog.h"
 #include "assess/judge.h"
 #include "assess/mip.h"
 #include "assess/scoring.h"
@@ -356,6 +357,42 @@ TEST(ProjectionTest, EachStepOfFixingRaisesTheScore) {
   EXPECT_GT(whole.fixed_assets.size(), mended.fixed_assets.size());
 }
 
+// What a projection promises is what judging the endpoints gives once they are so.
+TEST(ProjectionTest, IsWhatTheNextScanShows) {
+  const Timestamp now{std::chrono::hours(24) * 20000};
+  JudgeInput input{.endpoints = find_scenario("bank-tls-inventory", now)->endpoints,
+                   .mosca = {},
+                   .remediation = {},
+                   .now = now};
+  const auto mended = std::find_if(input.endpoints.begin(), input.endpoints.end(), [](auto& one) {
+    return one.tls && one.tls->handshake_proof.group == "X25519MLKEM768";
+  });
+  ASSERT_NE(mended, input.endpoints.end());
+  mended->tls->legacy_key_exchanges = {"ECDHE", "RSA"};
+  JudgeInput good = input;
+  for (auto& group : mended->tls->groups) {
+    if (group.kind != "classical") group.state = inventory::Support::kUnsupported;
+    if (group.name == "x25519") group.state = inventory::Support::kPreferred;
+  }
+  mended->tls->handshake_proof.group = "x25519";
+  const inventory::Judgement before = judge(input);
+  std::set<std::string> hybrid;
+  std::set<std::string> transport;
+  for (const auto& item : before.backlog) {
+    const auto asset = std::find_if(before.assets.begin(), before.assets.end(),
+                                    [&](const auto& one) { return one.id == item.asset_id; });
+    if (asset->host != mended->host) continue;
+    if (cause_of(item) == "tls-no-pq") hybrid.insert(item.id);
+    if (cause_of(item) == "tls-rsa-transport") transport.insert(item.id);
+  }
+  ASSERT_EQ(hybrid.size(), 1U);
+  ASSERT_EQ(transport.size(), 1U);
+  // The fallback for old clients does not keep the key exchange from being safe.
+  good.remediation = {{*hybrid.begin(), {.status = "done", .owner = {}, .target_date = {}}}};
+  EXPECT_EQ(project(before, {}, hybrid).then->score, *judge(good).score);
+  EXPECT_EQ(project(before, {}, transport).then->score, before.score);
+}
+
 TEST(MipTest, SolvesAKnapsackAndKnowsWhatCannotBe) {
   const SystemClock clock;
   MipModel model;
@@ -368,6 +405,29 @@ TEST(MipTest, SolvesAKnapsackAndKnowsWhatCannotBe) {
   EXPECT_THAT(best.values, testing::ElementsAre(1, 1, 0));
   model.rows.push_back({.lower = 6, .upper = kMipInfinity, .elements = {{0, 2}, {1, 3}}});
   EXPECT_EQ(solve_mip(model, {}, {.clock = &clock}).status, MipOutcome::Status::kInfeasible);
+}
+
+// Wherever the search is stopped, it proves no more than is true.
+TEST(MipTest, WhatIsProvenWhenTheTimeIsUpHolds) {
+  // It stands still, so the solver ends the search by its own: also before the first node.
+  const ManualClock clock{Timestamp{}};
+  std::mt19937 random(5);
+  const auto number = [&random] { return 10.0 + static_cast<double>(random() % 90); };
+  MipModel model;
+  model.cost_step = 1;
+  for (int i = 0; i < 60; ++i) model.columns.push_back({.cost = -number()});
+  for (int row = 0; row < 5; ++row) {
+    model.rows.push_back({.lower = -kMipInfinity, .upper = 1000, .elements = {}});
+    for (int i = 0; i < 60; ++i) model.rows.back().elements.emplace_back(i, number());
+  }
+  for (const int time : {1, 2, 3, 5, 8, 13, 21, 34, 55, 89}) {
+    const MipOutcome outcome =
+        solve_mip(model, {}, {.time = std::chrono::milliseconds(time), .clock = &clock});
+    double cost = 0;  // of taking nothing, which is allowed
+    for (std::size_t i = 0; i < outcome.values.size(); ++i)
+      cost += outcome.values[i] * model.columns[i].cost;
+    EXPECT_LE(outcome.bound.value_or(cost), cost + 1e-6) << time;
+  }
 }
 
 }  // namespace

@@ -427,6 +427,25 @@ inventory::Endpoint endpoint_of(int port, bool reached, std::string leaf = {}) {
   return endpoint;
 }
 
+TEST(Diff, ARotatedHostKeyIsOneChange) {
+  Asset key = asset_of("ast_1", "Ed25519", AssetStatus::kAtRisk, 256);
+  key.kind = "ssh";
+  key.label = "SSH host key ssh-ed25519 of a.example:22";
+  key.port = 22;
+  ScanDocument before, now;
+  before.judgement.assets = now.judgement.assets = {key};
+  before.endpoints = now.endpoints = {endpoint_of(22, true)};
+  before.endpoints[0].ssh.emplace();
+  before.endpoints[0].ssh->host_keys = {{"ssh-rsa", 3072, "SHA256:r"},
+                                        {"ssh-ed25519", 256, "SHA256:a"}};
+  now.endpoints[0].ssh = before.endpoints[0].ssh;
+  EXPECT_TRUE(diff(before, now).changed.empty());
+  now.endpoints[0].ssh->host_keys[1].fingerprint = "SHA256:b";
+  const ScanDiff found = diff(before, now);
+  ASSERT_EQ(found.changed.size(), 1U);
+  EXPECT_EQ(found.changed[0].kind, "renewed");
+}
+
 TEST(Diff, ARenewedCertificateIsOneChange) {
   Asset certificate = asset_of("ast_1", "RSA", AssetStatus::kAtRisk, 2048);
   certificate.kind = "certificate";

@@ -39,6 +39,8 @@ class AlertsTest : public ServiceTest {
     for (inventory::Endpoint& endpoint : endpoints) set_end(endpoint, days(400));
   }
 
+  std::string profile = "standard";  // of the next scan
+
   // A certificate of its own for each endpoint.
   void set_end(inventory::Endpoint& endpoint, std::chrono::milliseconds from_now) {
     std::vector<inventory::Certificate> list(endpoint.tls->certificates.begin(),
@@ -89,6 +91,7 @@ class AlertsTest : public ServiceTest {
     row.status = "running";
     row.target = "the estate";
     row.request = "{}";
+    row.profile = profile;
     row.sample = sample;
     row.created_at = clock.now();
     return row;
@@ -99,6 +102,7 @@ class AlertsTest : public ServiceTest {
     const store::ScanRow row = scan_row();
     DocumentHead head;
     head.scan_id = row.id.str();
+    head.profile = profile;
     head.finished_at = clock.now();
     const auto document =
         std::make_shared<const inventory::ScanDocument>(judge_scan(head, endpoints));
@@ -241,6 +245,18 @@ TEST_F(AlertsTest, ADropOfTheScoreStandsUntilTheScoreIsBack) {
   set({.alert_score_drop = 20});
   EXPECT_THAT(finish(true, 40).raised, IsEmpty());
   EXPECT_THAT(finish(true, 19).raised, SizeIs(1));
+}
+
+TEST_F(AlertsTest, TheScoreOfAQuickScanIsComparedWithThatOfAQuickOne) {
+  finish(true, 60);
+  profile = "quick";
+  EXPECT_THAT(finish(true, 90).raised, IsEmpty());
+  profile = "standard";
+  EXPECT_THAT(finish(true, 60).raised, IsEmpty());
+  profile = "quick";
+  const auto dropped = finish(true, 80);
+  ASSERT_THAT(kinds(dropped.raised), ElementsAre("score_drop"));
+  EXPECT_THAT(dropped.raised[0].message, HasSubstr("from 90.0 to 80.0"));
 }
 
 TEST_F(AlertsTest, AVulnerableAssetThatWasNotThereIsNewButNotThoseOfAFirstScan) {

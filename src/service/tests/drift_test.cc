@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "service/scan_document.h"
 #include "service/tests/fixture.h"
+#include "store/alerts.h"
 
 namespace carnet::service {
 namespace {
@@ -22,10 +23,11 @@ class DriftTest : public ServiceTest {
   }
 
   // A scan of `endpoints` that ends now, recorded as the worker records it.
-  DriftRecord finish_scan() {
+  DriftRecord finish_scan(const std::string& profile = "standard") {
     DocumentHead head;
     const ScanId id = ScanId::generate(clock.now(), random);
     head.scan_id = id.str();
+    head.profile = profile;
     head.finished_at = clock.now();
     const inventory::ScanDocument document = judge_scan(head, endpoints);
     const auto work = [&](store::Connection& connection) -> Result<DriftRecord> {
@@ -35,6 +37,7 @@ class DriftTest : public ServiceTest {
       row.tenant_id = actor.tenant;
       row.status = "success";
       row.target = "the estate";
+      row.profile = profile;
       row.request = "{}";
       row.created_at = clock.now();
       CARNET_TRY_VOID(store::scans::insert(connection, row));
@@ -54,6 +57,19 @@ class DriftTest : public ServiceTest {
     return run_task(drift.history(actor.tenant, {.filter = std::move(filter)},
                                   {.before = std::move(before), .limit = limit}))
         .value();
+  }
+
+  // As an ended scan leaves it for the alerts.
+  void watch_leaf(const inventory::Endpoint& endpoint, const inventory::Certificate& leaf) {
+    const auto work = [&](store::Connection& connection) -> Result<bool> {
+      CARNET_TRY_VOID(store::watch::put(connection, actor.tenant,
+                                        {endpoint.host, int{endpoint.port}},
+                                        {.cert_sha256 = leaf.sha256,
+                                         .cert_subject = leaf.subject,
+                                         .cert_not_after = leaf.not_after}));
+      return true;
+    };
+    EXPECT_TRUE(run_task(db->write<bool>(work)).value());
   }
 
   // The first endpoint with a post-quantum group.
@@ -122,6 +138,112 @@ TEST_F(DriftTest, LosingAndGainingTheHybridIsTold) {
   EXPECT_LT(summary.total.score_low, summary.total.score_high);
   EXPECT_EQ(summary.score_first, summary.total.score_last);
   EXPECT_EQ(run_task(drift.summary(actor.tenant, 1)).value().days.size(), 1U);
+}
+
+// What a quick scan shows of these endpoints.
+void look_quickly(std::vector<inventory::Endpoint>& endpoints) {
+  for (inventory::Endpoint& endpoint : endpoints) {
+    if (!endpoint.tls) continue;
+    for (auto& version : endpoint.tls->versions)
+      if (version.version != "TLS 1.3" && version.version != endpoint.tls->handshake_proof.version)
+        version.state = inventory::Support::kNotTested;
+    std::vector<inventory::Certificate> first;
+    for (const auto& certificate : std::as_const(endpoint.tls->certificates))
+      if (certificate.chain == 0) first.push_back(certificate);
+    endpoint.tls->certificates = first;
+  }
+}
+
+TEST_F(DriftTest, WhatAQuickScanDoesNotLookAtNeitherGoesNorComes) {
+  inventory::Endpoint& endpoint = hybrid_endpoint();
+  auto second = endpoint.tls->certificates[0];
+  second.chain = 1;
+  second.position = 0;
+  second.sha256 = std::string(64, '2');
+  endpoint.tls->certificates.push_back(second);
+  endpoint.tls->versions = {{"TLS 1.3", inventory::Support::kSupported},
+                            {"TLS 1.2", inventory::Support::kSupported},
+                            {"TLS 1.1", inventory::Support::kSupported},
+                            {"TLS 1.0", inventory::Support::kSupported}};
+  finish_scan();
+  const std::vector<inventory::Endpoint> whole = endpoints;
+  look_quickly(endpoints);
+  const std::vector<inventory::Endpoint> quick = endpoints;
+  for (const int hours : {1, 2}) {
+    clock.advance(std::chrono::hours(hours));
+    EXPECT_TRUE(finish_scan("quick").rows.empty());
+  }
+  clock.advance(std::chrono::hours(1));
+  endpoints = whole;
+  const DriftRecord back = finish_scan();
+  EXPECT_TRUE(back.rows.empty());
+  EXPECT_TRUE(back.newly_vulnerable.empty());
+
+  // What changed behind a quick scan's back is told by the deeper one after it.
+  clock.advance(std::chrono::hours(1));
+  endpoints = quick;
+  EXPECT_TRUE(finish_scan("quick").rows.empty());
+  clock.advance(std::chrono::hours(1));
+  endpoints = whole;
+  for (auto& version : hybrid_endpoint().tls->versions)
+    if (version.version == "TLS 1.1" || version.version == "TLS 1.0")
+      version.state = inventory::Support::kUnsupported;
+  std::vector<inventory::Certificate> one = hybrid_endpoint().tls->certificates;
+  one.pop_back();
+  hybrid_endpoint().tls->certificates = one;
+  const DriftRecord mended = finish_scan();
+  EXPECT_EQ(mended.day.better, 1);
+  EXPECT_EQ(mended.day.removed, 1);
+  EXPECT_EQ(mended.rows.size(), 2U);
+
+  // What a quick scan does see counts as ever, and once.
+  clock.advance(std::chrono::hours(1));
+  const std::vector<inventory::Endpoint> good = endpoints;
+  look_quickly(endpoints);
+  drop_hybrids(hybrid_endpoint());
+  EXPECT_EQ(finish_scan("quick").day.hybrid_lost, 1);
+  clock.advance(std::chrono::hours(1));
+  const std::string host = hybrid_endpoint().host;
+  endpoints = good;
+  drop_hybrids(hybrid_endpoint());
+  EXPECT_EQ(finish_scan().day.hybrid_lost, 0);
+}
+
+TEST_F(DriftTest, ADroppedCertificateIsNoRenewalOfTheOther) {
+  inventory::Endpoint& endpoint = hybrid_endpoint();
+  auto second = endpoint.tls->certificates[0];
+  second.chain = 1;
+  second.position = 0;
+  second.sha256 = std::string(64, '2');
+  second.not_after -= std::chrono::hours(24);  // the one that ends first
+  endpoint.tls->certificates.push_back(second);
+  finish_scan();
+  watch_leaf(endpoint, second);
+  clock.advance(std::chrono::hours(1));
+  std::vector<inventory::Certificate> one = endpoint.tls->certificates;
+  one.pop_back();
+  endpoint.tls->certificates = one;
+  const DriftRecord dropped = finish_scan();
+  ASSERT_EQ(dropped.rows.size(), 1U);
+  EXPECT_EQ(dropped.rows[0].change, "removed");
+}
+
+TEST_F(DriftTest, ARenewalIsOfTheCertificateThatEndedFirst) {
+  inventory::Endpoint& endpoint = hybrid_endpoint();
+  auto second = endpoint.tls->certificates[0];
+  second.chain = 1;
+  second.position = 0;
+  second.sha256 = std::string(64, '2');
+  second.not_after -= std::chrono::hours(24);
+  endpoint.tls->certificates.push_back(second);
+  finish_scan();
+  watch_leaf(endpoint, second);
+  clock.advance(std::chrono::hours(1));
+  endpoint.tls->certificates[endpoint.tls->certificates.size() - 1].sha256 = std::string(64, '3');
+  const DriftRecord renewed = finish_scan();
+  ASSERT_EQ(renewed.rows.size(), 1U);
+  EXPECT_EQ(renewed.rows[0].change, "renewed");
+  EXPECT_THAT(renewed.rows[0].detail, testing::HasSubstr("Certificate 2 of "));
 }
 
 TEST_F(DriftTest, HistoryIsPagedNewestFirst) {
