@@ -83,10 +83,9 @@ Result<int> count(Connection& db, const TenantId& tenant) {
 
 Result<std::vector<WebhookRow>> of_tenant(Connection& db, const TenantId& tenant) {
   db.as_tenant(tenant.str());
-  return query_all(db,
-                   "SELECT " CARNET_WEBHOOK_COLUMNS
-                   " FROM webhooks WHERE tenant_id = $1 ORDER BY id",
-                   {tenant.str()}, read);
+  return query_all(
+      db, "SELECT " CARNET_WEBHOOK_COLUMNS " FROM webhooks WHERE tenant_id = $1 ORDER BY id",
+      {tenant.str()}, read);
 }
 
 Result<bool> update(Connection& db, const WebhookRow& row) {

@@ -15,7 +15,6 @@
 #include "base/json.h"
 #include "crypto/hash.h"
 #include "service/tests/fixture.h"
-#include "service/webhook_body.h"
 
 namespace carnet::service {
 namespace {
@@ -567,42 +566,6 @@ TEST_F(WebhooksTest, WhatEndedLongAgoIsDropped) {
   clock.advance(minutes(2));
   run_task(dispatcher.purge());
   EXPECT_TRUE(deliveries(id).empty());
-}
-
-TEST(WebhookBody, SlackAndTeamsGetTheirShapes) {
-  Event event;
-  event.name = kAlertRaised;
-  event.tenant = TenantId::trusted("ten_00000000000000000000000001");
-  event.readiness_score = 41.55;
-  event.message = "a < b & c";
-  for (int i = 0; i < 30; ++i) event.alerts.push_back(bj::object{{"message", "lost <hybrid>"}});
-  const auto body = [&event](std::string_view format) {
-    return json::parse(webhook_body(event, {.format = format,
-                                            .public_url = "https://carnet.example",
-                                            .delivery = DeliveryId::trusted("dlv_1"),
-                                            .created_at = {}}))
-        .value()
-        .as_object();
-  };
-  const bj::object slack = body("slack");
-  EXPECT_EQ(slack.at("text").as_string(), "Alert raised: a &lt; b &amp; c");
-  EXPECT_LE(slack.at("blocks").as_array().size(), 50U);
-  EXPECT_EQ(slack.at("blocks").as_array().at(0).at("type").as_string(), "header");
-  const bj::object teams = body("teams");
-  EXPECT_EQ(teams.at("type").as_string(), "message");
-  EXPECT_EQ(teams.at("attachments").as_array().at(0).at("content").at("type").as_string(),
-            "AdaptiveCard");
-}
-
-TEST(EventFilter, NamesPrefixesAndAll) {
-  EXPECT_TRUE(event_matches("*", "scan.failed"));
-  EXPECT_TRUE(event_matches("scan.*", "scan.failed"));
-  EXPECT_FALSE(event_matches("scan.*", "alert.raised"));
-  EXPECT_FALSE(event_matches("scan", "scan.failed"));
-  EXPECT_TRUE(is_event_filter("schedule.*"));
-  EXPECT_FALSE(is_event_filter("scan.exploded"));
-  EXPECT_FALSE(is_event_filter("webhook.*"));
-  EXPECT_FALSE(is_event_filter(""));
 }
 
 }  // namespace
