@@ -5,6 +5,8 @@
 namespace carnet::api {
 namespace {
 
+constexpr std::string_view kAnyVersion = "*";  // of If-Match
+
 boost::json::array entitlements_of(store::Role role) {
   boost::json::array out{"read"};
   if (role >= store::Role::kOperator) {
@@ -45,11 +47,14 @@ Task<Answer> get_settings(Site& site, Call& call) {
 
 Task<Answer> put_settings(Site& site, Call& call) {
   CARNET_CO_TRY(wanted, decode_settings(call.request.body));
+  std::optional<service::Settings> seen;
   if (call.request.header_count("If-Match") > 0) {
     CARNET_CO_TRY(current, co_await site.deps.tenancy.settings(call.actor.tenant));
     CARNET_CO_TRY_VOID(check_if_match(call, json_response(settings_json(current))));
+    if (call.request.header("If-Match") != kAnyVersion) seen = std::move(current);
   }
-  CARNET_CO_TRY(saved, co_await site.deps.tenancy.put_settings(call.actor, std::move(wanted)));
+  CARNET_CO_TRY(saved, co_await site.deps.tenancy.put_settings(call.actor, std::move(wanted),
+                                                               std::move(seen)));
   co_return json_response(settings_json(saved));
 }
 
@@ -68,8 +73,10 @@ Task<Answer> put_authorized_targets(Site& site, Call& call) {
                          "There is a list already: read it with GET /tenant/authorized-targets and "
                          "send its ETag as If-Match.");
   CARNET_CO_TRY_VOID(check_if_match(call, json_response(authorized_targets_json(current))));
-  CARNET_CO_TRY(saved,
-                co_await site.deps.tenancy.put_authorized_targets(call.actor, std::move(wanted)));
+  std::optional<service::AuthorizedTargets> seen;
+  if (call.request.header("If-Match") != kAnyVersion) seen = std::move(current);
+  CARNET_CO_TRY(saved, co_await site.deps.tenancy.put_authorized_targets(
+                           call.actor, std::move(wanted), std::move(seen)));
   co_return json_response(authorized_targets_json(saved));
 }
 

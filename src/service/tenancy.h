@@ -106,11 +106,15 @@ class Tenancy {
 
   [[nodiscard]] Task<Result<Me>> me(TenantId tenant);
   [[nodiscard]] Task<Result<Settings>> settings(TenantId tenant);
-  [[nodiscard]] Task<Result<Settings>> put_settings(const Actor& actor, Settings settings);
+  // `seen` is what the caller read and means to replace: kPreconditionFailed if that is not what
+  // there is any more. nullopt replaces whatever there is.
+  [[nodiscard]] Task<Result<Settings>> put_settings(const Actor& actor, Settings settings,
+                                                    std::optional<Settings> seen = {});
   [[nodiscard]] Task<Result<AuthorizedTargets>> authorized_targets(TenantId tenant);
-  // kValidationFailed naming the entry that is no domain or CIDR, or a missing attestation.
-  [[nodiscard]] Task<Result<AuthorizedTargets>> put_authorized_targets(const Actor& actor,
-                                                                       AuthorizedTargets targets);
+  // kValidationFailed naming the entry that is no domain or CIDR, or a missing attestation. `seen`
+  // as above.
+  [[nodiscard]] Task<Result<AuthorizedTargets>> put_authorized_targets(
+      const Actor& actor, AuthorizedTargets targets, std::optional<AuthorizedTargets> seen = {});
 
  private:
   store::Database& db_;

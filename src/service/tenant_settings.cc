@@ -123,6 +123,18 @@ void check_attestation(const AuthorizedTargets& targets, FieldErrors& bad) {
             "scan them\"");
 }
 
+// Of two that replace at once the second sees what the first left.
+Result<std::optional<store::TenantRow>> find_to_replace(store::Connection& connection,
+                                                        const TenantId& tenant) {
+  CARNET_TRY_VOID(connection.lock("tenant settings " + tenant.str()));
+  return store::tenants::find(connection, tenant);
+}
+
+tl::unexpected<Error> changed_meanwhile() {
+  return make_error(ErrorCode::kPreconditionFailed,
+                    "Somebody else changed it meanwhile: read it again, and send the new ETag.");
+}
+
 }  // namespace
 
 Task<Result<Me>> Tenancy::me(TenantId tenant) {
@@ -145,16 +157,19 @@ Task<Result<Settings>> Tenancy::settings(TenantId tenant) {
   co_return co_await db_.read<Settings>(work);
 }
 
-Task<Result<Settings>> Tenancy::put_settings(const Actor& actor, Settings settings) {
+Task<Result<Settings>> Tenancy::put_settings(const Actor& actor, Settings settings,
+                                             std::optional<Settings> seen) {
   FieldErrors bad;
   check_settings(settings, bad);
   if (!bad.empty()) co_return bad.take();
   const std::string text = write_settings(settings);
   const store::AuditRow trail =
       audit_row(actor, "settings.update", actor.tenant.str(), "{}", clock_.now(), random_);
-  const auto work = [tenant = actor.tenant, text, settings,
+  const auto work = [tenant = actor.tenant, text, settings, seen,
                      trail](store::Connection& connection) -> Result<Settings> {
-    CARNET_TRY(before, store::tenants::find(connection, tenant));
+    CARNET_TRY(before, find_to_replace(connection, tenant));
+    if (before && seen && write_settings(read_settings(before->settings)) != write_settings(*seen))
+      return changed_meanwhile();
     CARNET_TRY(changed, store::tenants::update_settings(connection, tenant, text));
     if (!changed || !before) return no_such_tenant();
     CARNET_TRY_VOID(store::audit::insert(connection, with_change(trail, {before->settings, text})));
@@ -172,8 +187,8 @@ Task<Result<AuthorizedTargets>> Tenancy::authorized_targets(TenantId tenant) {
   co_return co_await db_.read<AuthorizedTargets>(work);
 }
 
-Task<Result<AuthorizedTargets>> Tenancy::put_authorized_targets(const Actor& actor,
-                                                                AuthorizedTargets targets) {
+Task<Result<AuthorizedTargets>> Tenancy::put_authorized_targets(
+    const Actor& actor, AuthorizedTargets targets, std::optional<AuthorizedTargets> seen) {
   FieldErrors bad;
   check_attestation(targets, bad);
   check_list("domains", targets.domains, bad, check_domain);
@@ -186,9 +201,13 @@ Task<Result<AuthorizedTargets>> Tenancy::put_authorized_targets(const Actor& act
   const std::string text = write_authorized_targets(targets);
   const store::AuditRow trail =
       audit_row(actor, "authorized_targets.update", actor.tenant.str(), "{}", now, random_);
-  const auto work = [tenant = actor.tenant, text, targets,
+  const auto work = [tenant = actor.tenant, text, targets, seen,
                      trail](store::Connection& connection) -> Result<AuthorizedTargets> {
-    CARNET_TRY(before, store::tenants::find(connection, tenant));
+    CARNET_TRY(before, find_to_replace(connection, tenant));
+    if (before && seen &&
+        write_authorized_targets(read_authorized_targets(before->authorized_targets)) !=
+            write_authorized_targets(*seen))
+      return changed_meanwhile();
     CARNET_TRY(changed, store::tenants::update_authorized_targets(connection, tenant, text));
     if (!changed || !before) return no_such_tenant();
     CARNET_TRY_VOID(

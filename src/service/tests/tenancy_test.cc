@@ -188,6 +188,33 @@ TEST_F(Tenants, SettingsAreCheckedKeptAndAudited) {
                                      "brandingName"));
 }
 
+// The ETag was right when it was looked at, and is not when it is written.
+TEST_F(Tenants, WhoReplacesWhatAnotherJustReplacedIsRefused) {
+  const Actor actor = make_tenant("acme");
+  const Settings seen = run_task(tenancy.settings(actor.tenant)).value();
+  Settings first = seen, second = seen;
+  first.branding_name = "first";
+  second.branding_name = "second";
+  ASSERT_TRUE(run_task(tenancy.put_settings(actor, first, seen)));
+  EXPECT_EQ(run_task(tenancy.put_settings(actor, second, seen)).error().code,
+            ErrorCode::kPreconditionFailed);
+  EXPECT_EQ(run_task(tenancy.settings(actor.tenant))->branding_name, "first");
+  ASSERT_TRUE(run_task(tenancy.put_settings(actor, second, first)));
+  ASSERT_TRUE(run_task(tenancy.put_settings(actor, first)));
+  EXPECT_EQ(audit_of(actor.tenant, "settings.update").size(), 3U);
+
+  const AuthorizedTargets none = run_task(tenancy.authorized_targets(actor.tenant)).value();
+  AuthorizedTargets targets;
+  targets.domains = {"example.org"};
+  targets.attestation = "We own them.";
+  const auto put = run_task(tenancy.put_authorized_targets(actor, targets, none));
+  ASSERT_TRUE(put);
+  targets.domains = {"example.net"};
+  EXPECT_EQ(run_task(tenancy.put_authorized_targets(actor, targets, none)).error().code,
+            ErrorCode::kPreconditionFailed);
+  EXPECT_TRUE(run_task(tenancy.put_authorized_targets(actor, targets, *put)));
+}
+
 TEST_F(Tenants, AuthorizedTargetsAreNormalizedAttestedAndAudited) {
   const Actor actor = make_tenant("acme");
   AuthorizedTargets targets;
