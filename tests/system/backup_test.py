@@ -157,14 +157,15 @@ class Postgresql(WhileTheServiceRuns):
         self.make_nasty()
         self.good("backup", self.backup, "--data", self.data)
         database = self.database()
-        self.good("restore", self.backup, "--data", self.folder + "/on-pg", *database)
+        said = self.good("restore", self.backup, "--data", self.folder + "/on-pg", *database)
+        self.assertTrue(said.endswith("/on-pg --database postgresql://…\n"), said)
         self.assertFalse(os.path.exists(self.folder + "/on-pg/carnet.db"))
         # The policies are what they were: bound to nothing, the owner sees nothing.
         self.assertEqual(self.cluster.sql(self.name, "SELECT count(*) FROM audit", user="carnet"), "0")
         self.assertEqual(self.cluster.sql(self.name, "SELECT count(*) FROM pg_class WHERE relrowsecurity AND NOT relforcerowsecurity"), "0")
         second = self.folder + "/second"
         self.good("backup", second, "--data", self.folder + "/on-pg", *database)
-        self.good("restore", second, "--data", self.restored)
+        self.assertTrue(self.good("restore", second, "--data", self.restored).endswith(f"--data {self.restored}\n"))
         self.assertEqual(rows_of(self.restored + "/carnet.db"), rows_of(self.data + "/carnet.db"))
 
     def test_what_is_there_is_left_alone(self):

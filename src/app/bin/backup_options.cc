@@ -129,8 +129,14 @@ int BackupOptions::run_restore(const CLI::App& command, Random& random) const {
   }
   const auto restored = restore_backup(*resolved, file_, *seal, *manifest, random);
   if (!restored) return fail("restore", restored.error());
-  fmt::print("Restored {}; {}.\nStart the service with: carnet serve --data {}\n",
-             resolved->data_dir, what, resolved->data_dir);
+  // Without its flag the service would begin an empty database of its own beside the keys.
+  std::string database;
+  if (!resolved->postgres_url.empty())
+    database = " --database postgresql://…";
+  else if (resolved->sqlite_path != resolved->data_dir + "/carnet.db")
+    database = " --database sqlite:" + resolved->sqlite_path;
+  fmt::print("Restored {0}; {1}.\nStart the service with: carnet serve --data {0}{2}\n",
+             resolved->data_dir, what, database);
   return 0;
 }
 
