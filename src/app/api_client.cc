@@ -58,7 +58,8 @@ Result<Answer> send(const ApiRequest& request, const Secret& key, Saving* saving
   const std::string url = request.url + request.path;
   std::unique_ptr<curl_slist, HeaderDeleter> headers(
       curl_slist_append(nullptr, ("Authorization: Bearer " + std::string(key.expose())).c_str()));
-  headers.reset(curl_slist_append(headers.release(), "Content-Type: application/json"));
+  headers.reset(
+      curl_slist_append(headers.release(), ("Content-Type: " + request.content_type).c_str()));
   CURL* const curl = handle.get();
   curl_easy_setopt(curl, CURLOPT_URL, url.c_str());
   curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");

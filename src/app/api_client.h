@@ -18,10 +18,11 @@ inline constexpr int kExitBadUsage = 2;
 inline constexpr int kExitUnreached = 3;
 
 struct ApiRequest {
-  std::string url = "http://127.0.0.1:8080";  // of the service, without a slash at the end
-  std::string method;                         // GET, POST, DELETE
-  std::string path;                           // "/admin/tenants"
-  std::string body;                           // JSON text, "" = none
+  std::string url = "http://127.0.0.1:8080";      // of the service, without a slash at the end
+  std::string method;                             // GET, POST, DELETE
+  std::string path;                               // "/admin/tenants"
+  std::string body;                               // "" = none
+  std::string content_type = "application/json";  // of the body
 };
 
 // Sends it with the key as Bearer. 0 and the answer's object in `answer`; else kExitRefused or

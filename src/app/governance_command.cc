@@ -31,12 +31,7 @@ std::string query_of(std::initializer_list<std::pair<std::string_view, std::stri
   std::string out;
   for (const auto& [name, value] : values) {
     if (value.empty()) continue;
-    out += fmt::format("{}{}=", out.empty() ? "?" : "&", name);
-    for (const char c : value) {
-      const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-                         (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
-      out += plain ? std::string(1, c) : fmt::format("%{:02X}", static_cast<unsigned char>(c));
-    }
+    out += fmt::format("{}{}={}", out.empty() ? "?" : "&", name, query_value(value));
   }
   return out;
 }

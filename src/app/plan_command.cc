@@ -58,6 +58,10 @@ void print_plan(const boost::json::object& answer) {
         first = false;
       }
     }
+  if (lines.size() == 1) {
+    fmt::print("nothing to do: no item is open or in progress\n");
+    return;
+  }
   print_table(lines);
   const boost::json::value* optimal = answer.if_contains("optimal");
   constexpr double kPercent = 100;

@@ -56,6 +56,16 @@ int save_as_tenant(std::string_view command, const TenantConnection& connection,
   return save_answer(command, request, *key, fd);
 }
 
+std::string query_value(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                       c == '-' || c == '_' || c == '.';
+    out += plain ? std::string(1, c) : fmt::format("%{:02X}", static_cast<unsigned char>(c));
+  }
+  return out;
+}
+
 void print_table(const std::vector<TableLine>& lines) {
   std::vector<std::size_t> widths;
   for (const TableLine& line : lines) {

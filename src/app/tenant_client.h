@@ -33,6 +33,9 @@ int usage_error(std::string_view command, std::string_view sentence);
 // An id that goes into a URL path is checked, so that a typing error cannot name another route.
 [[nodiscard]] bool is_id(std::string_view text, std::string_view prefix);
 
+// Percent-encoded, for the query of a path.
+[[nodiscard]] std::string query_value(std::string_view text);
+
 using TableLine = std::vector<std::string>;
 void print_table(const std::vector<TableLine>& lines);
 

@@ -82,7 +82,8 @@ def check_haproxy(folder, snippet):
 def check_dovecot(folder, snippet):
     text = f"ssl_cert = <{folder.path}/cert.pem\nssl_key = <{folder.path}/key.pem\n{snippet}"
     if version_of([find("dovecot"), "--version"], r"(\d+\.\d+)") >= (2, 4):
-        return True, "2.4 reads another format"
+        text = ("dovecot_config_version = 2.4.0\ndovecot_storage_version = 2.4.0\n"
+                f"ssl_server_cert_file = {folder.path}/cert.pem\nssl_server_key_file = {folder.path}/key.pem\n{snippet}")
     done = folder.check([find("doveconf"), "-n", "-c", folder.path / "dovecot.conf"], "dovecot.conf", text)
     return done.returncode == 0, done.stderr
 

@@ -16,6 +16,7 @@
 #include "app/bin/schedule_options.h"
 #include "app/bin/share_options.h"
 #include "app/bin/webhook_options.h"
+#include "app/bin/work_options.h"
 #include "app/cli_docs.h"
 #include "app/data_dir.h"
 #include "app/keys_command.h"
@@ -481,6 +482,14 @@ int run(int argc, char** argv) {
   CLI::App* const audit = cli.add_subcommand("audit", "the audit trail: list, export, verify");
   AuditOptions audit_options;
   audit_options.add_to(*audit);
+  CLI::App* const remediation = cli.add_subcommand(
+      "remediation", "a backlog as work: list, show, set, verify, project, export, import");
+  RemediationOptions remediation_options;
+  remediation_options.add_to(*remediation);
+  CLI::App* const drift =
+      cli.add_subcommand("drift", "what changed from scan to scan: summary, changes, diff");
+  DriftOptions drift_options;
+  drift_options.add_to(*drift);
   CLI::App* const plan = cli.add_subcommand(
       "plan", "a migration plan: which work in which week, by a running service");
   PlanOptions plan_options;
@@ -532,6 +541,8 @@ int run(int argc, char** argv) {
   if (*portfolio) return portfolio_options.run(*portfolio);
   if (*tenant) return tenant_options.run(*tenant);
   if (*audit) return audit_options.run(*audit);
+  if (*remediation) return remediation_options.run(*remediation);
+  if (*drift) return drift_options.run(*drift);
   if (*plan) return plan_options.run();
   if (*backup) return backup_options.run_backup(*backup, clock, random);
   if (*restore) return restore_options.run_restore(*restore, random);
