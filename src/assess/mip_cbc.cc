@@ -190,6 +190,9 @@ void add_generators(CbcModel& search) {
   search.addHeuristic(&neighbours, "neighbours");
 }
 
+// Above it, CBC's best possible cost (1e50) says that it knows none yet.
+constexpr double kNothingYet = 1e30;
+
 // Branch and cut from the solved relaxation. `outcome` has the values to begin with, if any, and
 // the relaxation's bound.
 void search_tree(const MipModel& model, const Reduced& reduced, const OsiClpSolverInterface& solver,
@@ -221,9 +224,8 @@ void search_tree(const MipModel& model, const Reduced& reduced, const OsiClpSolv
   } else if (search.isProvenOptimal()) {
     outcome.status = MipOutcome::Status::kOptimal;
     outcome.bound = reduced.left_out_cost + search.getObjValue();
-  } else {
-    outcome.bound =
-        std::max(*outcome.bound, reduced.left_out_cost + search.getBestPossibleObjValue());
+  } else if (const double possible = search.getBestPossibleObjValue(); possible < kNothingYet) {
+    outcome.bound = std::max(*outcome.bound, reduced.left_out_cost + possible);
   }
 }
 
