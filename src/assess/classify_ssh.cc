@@ -169,6 +169,7 @@ void judge_host_key(ClassifiedAsset& result, const SshHostKey& key, const Algori
                                         : fmt::format("{} is withdrawn.", row.name);
     vulnerability.status = AssetStatus::kBroken;
     vulnerability.severity = "critical";
+    vulnerability.pqc_replacement = "ssh-mldsa44-ed25519";
     vulnerability.summary = why + " No quantum computer is needed to attack this.";
     result.causes.push_back({"ssh-host-key-weak", "critical", why, false});
     return;

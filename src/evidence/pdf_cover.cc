@@ -84,9 +84,14 @@ std::string PdfReport::abridged(std::string_view text, double width, const TextS
            canvas_.height_of(width, part, unbounded) <= room;
   };
   if (fits(std::string(text))) return std::string(text);
+  // Sentences that leave half of the room empty say less than the words that would fill it.
+  const double half = canvas_.height_of(width, "x", unbounded) * style.lines_max / 2 + 1;
   for (std::size_t at = text.rfind(". "); at != std::string_view::npos && at > 0;
        at = text.rfind(". ", at - 1))
-    if (const std::string sentences(text.substr(0, at + 1)); fits(sentences)) return sentences;
+    if (const std::string sentences(text.substr(0, at + 1)); fits(sentences)) {
+      if (canvas_.height_of(width, sentences, unbounded) > half) return sentences;
+      break;
+    }
   for (std::size_t at = text.rfind(' '); at != std::string_view::npos && at > 0;
        at = text.rfind(' ', at - 1)) {
     std::string words(text.substr(0, at));
@@ -267,9 +272,13 @@ void PdfReport::first_steps(double y) {
     canvas_.begin_tag("P");
     const double height = canvas_.text(
         kMargin, y, kContentWidth,
-        nothing ? "Reach the endpoints: \"Limits\" says of each why it could not be judged. Until "
-                  "then there is nothing to plan."
-                : "Nothing is left open in the backlog.",
+        !nothing ? "Nothing is left open in the backlog."
+        : judgement_.coverage.reached < judgement_.coverage.requested
+            ? "Reach the endpoints: \"Limits\" says of each why it could not be judged. Until then "
+              "there is nothing to plan."
+            : "What was looked at showed no cryptography that can be judged, so there is nothing "
+              "to "
+              "plan.",
         kMeaning);
     canvas_.end_tag("P");
     if (nothing) canvas_.link_within({kMargin, y, kContentWidth, height}, "limits");

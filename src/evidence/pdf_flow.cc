@@ -149,8 +149,8 @@ void PdfReport::section(const std::string& title, const std::string& name, std::
   if (!lead.empty()) paragraph(lead, kLead, 14);
 }
 
-void PdfReport::heading(const std::string& title) {
-  need(120);  // never the last line of a page
+void PdfReport::heading(const std::string& title, double first) {
+  need(first);  // never the last line of a page
   y_ += 6;
   static_cast<void>(canvas_.bookmark(section_bookmark_, title, y_ - 4));
   canvas_.begin_tag("H2");

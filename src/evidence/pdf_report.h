@@ -60,7 +60,7 @@ class PdfReport {
   // `first` is the height of what must stand below the title on the same page.
   void section(const std::string& title, const std::string& name, std::string_view lead,
                double first);
-  void heading(const std::string& title);
+  void heading(const std::string& title, double first = 120);  // the same
   void paragraph(std::string_view text, const TextStyle& style, double gap = 6);
   void bullet(std::string_view text);
   void pill(double x, double y, double width, std::string_view text, Color color);

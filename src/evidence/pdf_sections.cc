@@ -355,10 +355,12 @@ void PdfReport::limits() {
     table.close();
     y_ += 10;
   }
-  heading("About this file");
-  // Here whole; where room is short they end in an ellipsis.
-  if (!document_.label.empty()) paragraph("Label: " + document_.label, kSoftText, 2);
-  if (!options_.recipient.empty()) paragraph("Prepared for " + options_.recipient, kSoftText, 2);
+  heading("About this file", 66);
+  // Heads and feet of pages end long names in an ellipsis; here they are whole.
+  constexpr std::size_t kShort = 40;
+  if (document_.label.size() > kShort) paragraph("Label: " + document_.label, kSoftText, 2);
+  if (options_.recipient.size() > kShort)
+    paragraph("Prepared for " + options_.recipient, kSoftText, 2);
   paragraph(
       fmt::format("Scan {}, profile {}, begun {}, finished {}. The same scan as data: report.json, "
                   "assets.csv, remediation.csv, cbom.json (CycloneDX), report.sarif.",

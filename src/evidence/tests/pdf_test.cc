@@ -231,17 +231,26 @@ TEST(ReportPdf, TheYearOfTheMachineIsRoundedAsTheSpanIs) {
 TEST(ReportPdf, FirstStepsEndWithASentenceOrAWord) {
   ScanDocument document = test::large_document(1);
   auto& backlog = document.judgement.backlog;
-  backlog.resize(2);
+  backlog.resize(3);
   backlog[0].title = "One";
-  backlog[0].action = "A first sentence of this action is short. " + std::string(30, 'w') +
-                      " and a second one that goes on and on and on until two lines do not hold it";
+  backlog[0].action =
+      "A first sentence of this action is longer than one line of the cover, which goes without "
+      "any saying at all. " +
+      std::string(30, 'w') +
+      " and a second one that goes on and on and on until two lines do not hold it";
   backlog[1].title = "Two";
   backlog[1].action =
       "One sentence alone that has `some code in it`, and " + std::string(100, 'v') + " at its end";
+  backlog[2].title = "Three";
+  backlog[2].action =
+      "Short. Then comes what is to be done, and it is told at its length until there is no room "
+      "left on these two lines of the cover, but not to its very last word, the xylophone";
   const std::string cover = Pdf(pdf_of(document)).text("-raw -l 1");
-  EXPECT_THAT(cover, HasSubstr("A first sentence of this action is short.\n"));
+  EXPECT_THAT(cover, HasSubstr("without any saying at all.\n"));
+  EXPECT_THAT(cover, HasSubstr("Short. Then comes what is to be done"));
   EXPECT_THAT(cover, HasSubstr("and …"));
   EXPECT_THAT(cover, Not(HasSubstr("www")));
+  EXPECT_THAT(cover, Not(HasSubstr("xylophone")));
 }
 
 TEST(ReportPdf, LongNamesOnTheCoverAreWholeElsewhere) {
