@@ -376,7 +376,6 @@ TEST_F(GovernanceTest, TheArchiveIsOneStateAndItsTrailTellsOfAllOfIt) {
   ASSERT_TRUE(source.has_value()) << source.error().internal;
   std::string zip = run_task((*source)->next()).value().value_or("");
   // Everything goes, and other things come, before the tables are read.
-  const std::string id = actor.tenant.str();
   for (const store::TenantTable& table : store::tenant_tables())
     while (in_db<std::int64_t>([&](store::Connection& c) {
              return table.on_erase == store::OnErase::kDelete
