@@ -203,7 +203,6 @@ TEST_F(DriftTest, WhatAQuickScanDoesNotLookAtNeitherGoesNorComes) {
   drop_hybrids(hybrid_endpoint());
   EXPECT_EQ(finish_scan("quick").day.hybrid_lost, 1);
   clock.advance(std::chrono::hours(1));
-  const std::string host = hybrid_endpoint().host;
   endpoints = good;
   drop_hybrids(hybrid_endpoint());
   EXPECT_EQ(finish_scan().day.hybrid_lost, 0);
