@@ -200,7 +200,7 @@ class Package(unittest.TestCase):
 
 
 class Container(unittest.TestCase):
-    """No container is built here. What is read: the image is made in two stages, runs as nobody special, and says when it is well."""
+    """What can be read of the Dockerfile. `./test --image` builds it and runs what comes out."""
 
     def test_dockerfile(self):
         text = (SOURCE / "packaging/docker/Dockerfile").read_text()
@@ -210,9 +210,9 @@ class Container(unittest.TestCase):
             self.assertRegex(stage, r"^debian:1[23]-slim\b", "a release, not `latest`")
         final = stages[1]
         self.assertIn("COPY --from=build", final)
-        for instruction in ("USER carnet", "HEALTHCHECK", "VOLUME /var/lib/carnet", "STOPSIGNAL SIGTERM", 'ENTRYPOINT ["/usr/bin/carnet"]'):
+        for instruction in ("USER 990:990", "HEALTHCHECK", "VOLUME /var/lib/carnet", "STOPSIGNAL SIGTERM", 'ENTRYPOINT ["/usr/bin/carnet"]'):
             self.assertRegex(final, rf"(?m)^{re.escape(instruction)}")
-        self.assertLess(final.index("apt-get install"), final.index("USER carnet"))
+        self.assertLess(final.index("apt-get install"), final.index("USER 990"))
         self.assertIn("rm -rf", final)
         self.assertNotRegex(text, r"(?i)(password|secret|token)\s*=")
         # Every file that is copied from the clone or named is there.
