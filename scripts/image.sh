@@ -38,7 +38,7 @@ if ! in_store inspect --type image "$base" >/dev/null 2>&1; then
   rm -rf --one-file-system "$place/base"
 fi
 
-# npm's certificates, proxy and registry are this machine's.
+# npm's certificates, proxy and registry are this machine's; the file stands where npm ci runs.
 {
   for name in cafile proxy https-proxy registry; do
     value=$(npm config get "$name" 2>/dev/null || true)
@@ -60,7 +60,7 @@ git -c safe.directory="$root" -C "$root" ls-files -z --cached --others --exclude
 
 say "building $image; the first time takes about half an hour"
 in_store build --isolation chroot --network host --pull-never --layers --format docker --tag "$image" \
-  --volume "$place/npmrc:/root/.npmrc:ro" --volume "$place/authorities.pem:/etc/outside.pem:ro" \
+  --volume "$place/npmrc:/src/third_party/npm/.npmrc:ro" --volume "$place/authorities.pem:/etc/outside.pem:ro" \
   --file "$place/context/packaging/docker/Dockerfile" "$place/context" >&2
 
 exec python3 "$root/tests/system/image_check.py" "$image" "$place" "${store[@]}"
