@@ -30,10 +30,7 @@ std::size_t resident_bytes() {
 class ManySchedules : public SchedulerTest {
  protected:
   static constexpr int kTenants = 8;
-  // PostgreSQL has as many in the soak alone (CMakeLists.txt): a commit there costs more than one
-  // of SQLite in memory.
-  const int many =
-      test::on_postgresql() && std::getenv("CARNET_TEST_SOAK") == nullptr ? 400 : 10'000;
+  static constexpr int kMany = 10'000;
 
   std::uint32_t next_number(std::uint32_t below) {
     state_ = state_ * 1664525U + 1013904223U;
@@ -73,14 +70,19 @@ class ManySchedules : public SchedulerTest {
     return row;
   }
 
+  // What PostgreSQL's autovacuum does by itself, which the tests' server goes without.
+  void analyze() {
+    if (test::on_postgresql()) database.run_beside("ANALYZE schedules, schedule_runs, scans");
+  }
+
   std::vector<store::ScheduleRow> fill() {
     std::vector<TenantId> tenants;
     tenants.reserve(kTenants);
     for (int i = 0; i < kTenants; ++i)
       tenants.push_back(make_tenant("t" + std::to_string(i)).tenant);
     std::vector<store::ScheduleRow> rows;
-    rows.reserve(static_cast<std::size_t>(many));
-    for (int i = 0; i < many; ++i) rows.push_back(any_schedule(i, tenants[i % kTenants]));
+    rows.reserve(static_cast<std::size_t>(kMany));
+    for (int i = 0; i < kMany; ++i) rows.push_back(any_schedule(i, tenants[i % kTenants]));
     EXPECT_TRUE(in_db<bool>([&rows](store::Connection& connection) -> Result<bool> {
       for (const store::ScheduleRow& row : rows)
         CARNET_TRY_VOID(store::schedules::insert(connection, row));
@@ -111,7 +113,11 @@ TEST_F(ManySchedules, ADayRunsEachExactlyWhenItIsDue) {
 
   tick();
   const std::size_t memory = resident_bytes();
-  work_until(end, 5);
+  // Hour by hour, for a database whose plans are made anew as its tables grow.
+  for (Timestamp hour = start + 1h; hour <= end; hour += 1h) {
+    analyze();
+    work_until(hour, 5);
+  }
   EXPECT_LT(resident_bytes(), memory + kGrowthMax);
 
   std::map<std::string, std::vector<Timestamp>> seen;
@@ -137,11 +143,12 @@ TEST_F(ManySchedules, SixHoursOfDowntimeEndWithoutAStampede) {
   tick();
   clock.advance(6h);
   scheduler = make_scheduler();
+  analyze();
   const Timestamp back = clock.now();
   const std::int64_t missed = count(
       fmt::format("SELECT count(*) FROM schedules WHERE next_run_at <= {}", to_millis(back - 5min))
           .c_str());
-  ASSERT_GT(missed, many / 20);
+  ASSERT_GT(missed, kMany / 20);
   work_until(back + 1h + 1min, 5);
   std::map<std::int64_t, int> by_minute;
   std::map<std::string, int> made_up;
@@ -154,7 +161,7 @@ TEST_F(ManySchedules, SixHoursOfDowntimeEndWithoutAStampede) {
   // Spread over the hour, beside what is due anyway (and what the last five minutes left).
   const int spread = std::max(12, static_cast<int>(missed / 60) + 1);
   for (const auto& [minute, number] : by_minute)
-    EXPECT_LE(number, spread + (minute == 0 ? many / 50 : many / 150) + 15) << minute;
+    EXPECT_LE(number, spread + (minute == 0 ? kMany / 50 : kMany / 150) + 15) << minute;
 }
 
 }  // namespace
