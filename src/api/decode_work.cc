@@ -96,6 +96,13 @@ Result<service::RemediationUpdate> decode_remediation_update(std::string_view te
   out.target_date = members.text("targetDate", kDate);
   out.reason = members.text("reason", {});
   out.accepted_until = members.text("acceptedUntil", kDate);
+  // Kept with an accepted risk alone; whoever sends them otherwise means one.
+  if (out.status && *out.status != "accepted_risk") {
+    constexpr std::string_view kElsewhere = "goes with the status accepted_risk alone";
+    if (out.reason && !out.reason->empty()) errors.add("reason", "not_allowed", kElsewhere);
+    if (out.accepted_until && !out.accepted_until->empty())
+      errors.add("acceptedUntil", "not_allowed", kElsewhere);
+  }
   members.done();
   if (!errors.empty()) return errors.take();
   return out;

@@ -2,7 +2,6 @@
 
 #include "api/handlers.h"
 #include "api/multipart.h"
-#include "api/problem.h"
 #include "base/text.h"
 
 namespace carnet::api {
@@ -45,19 +44,6 @@ Result<service::Verification::Handed> handed_in(const Call& call) {
   return handed;
 }
 
-// The page says in its own words why there is nothing to check: a browser shows no JSON.
-Response refused_page(const Site& site, const Error& error) {
-  evidence::Verification nothing;
-  nothing.summary = error.code == ErrorCode::kValidationFailed
-                        ? "Nothing was handed in. Choose a file, or paste the text of a passport."
-                        : error.public_detail;
-  Response response;
-  response.status = problem_kind(error.code).status;
-  response.content_type = "text/html; charset=utf-8";
-  response.body = site.deps.pages.verify(&nothing);
-  return response;
-}
-
 }  // namespace
 
 Answer get_keys(Site& site, Call&) {
@@ -98,9 +84,8 @@ Answer get_verify_page(Site& site, Call&) {
 
 Task<Answer> post_verify_page(Site& site, Call& call) {
   if (site.deps.verification == nullptr) co_return no_passports();
-  auto handed = handed_in(call);
-  if (!handed) co_return refused_page(site, handed.error());
-  CARNET_CO_TRY(checked, co_await site.deps.verification->check(std::move(*handed)));
+  CARNET_CO_TRY(handed, handed_in(call));
+  CARNET_CO_TRY(checked, co_await site.deps.verification->check(std::move(handed)));
   Response response;
   response.content_type = "text/html; charset=utf-8";
   response.body = site.deps.pages.verify(&checked);

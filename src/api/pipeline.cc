@@ -10,8 +10,7 @@
 namespace carnet::api {
 namespace {
 
-// ---- The list
-// -----------------------------------------------------------------------------------------------------
+// ---- The list ----
 
 // A gate that answers on the spot, or one that waits for the database. Exactly one is set.
 struct Gate {
@@ -56,8 +55,7 @@ constexpr std::array<Gate, 7> kGates = {
 // Then idempotency: it must see only requests that would be carried out, and nothing may stand
 // between it and the handler.
 
-// ---- Gates
-// --------------------------------------------------------------------------------------------------------
+// ---- Gates ----
 
 tl::unexpected<Error> no_such_path() {
   return make_error(ErrorCode::kNotFound,
@@ -204,8 +202,7 @@ Result<void> check_media_types(Site&, Call& call) {
   return {};
 }
 
-// ---- Handler and idempotency
-// ------------------------------------------------------------------------------------------
+// ---- Handler and idempotency ----
 
 Task<Result<Response>> run_handler(Site& site, Call& call) {
   const Route& route = call.route();
@@ -224,6 +221,13 @@ Response kept_response(service::KeptAnswer kept) {
   if (!kept.location.empty()) response.headers.emplace_back("Location", std::move(kept.location));
   response.headers.emplace_back("Idempotent-Replayed", "true");
   return response;
+}
+
+// Of the page where people hand in what they want verified: a browser shows no JSON.
+bool is_verify_form(const Call& call) {
+  std::string_view path = call.request.path;
+  if (path.starts_with("/v1/")) path.remove_prefix(3);
+  return path == "/verify" && call.request.method == Method::kPost;
 }
 
 Response problem_for(Site& site, const Call& call, const Error& error);
@@ -279,8 +283,7 @@ Task<Result<Response>> run_once(Site& site, Call& call) {
   co_return answer;
 }
 
-// ---- Around it all
-// --------------------------------------------------------------------------------------------------
+// ---- Around it all ----
 
 void give_request_id(Site& site, Call& call) {
   const std::string_view given = call.request.header("X-Request-Id");
@@ -317,8 +320,17 @@ Response problem_for(Site& site, const Call& call, const Error& given) {
       .public_url = site.options.public_url,
       .request_id = anonymous ? std::string_view{} : std::string_view(call.request_id)};
   Response response = problem_response(error, context);
-  if (call.link_path &&
-      negotiate(call.request.header("Accept"), "application/json, text/html") == "text/html") {
+  const bool browser =
+      negotiate(call.request.header("Accept"), "application/json, text/html") == "text/html";
+  if (browser && is_verify_form(call)) {
+    response.content_type = "text/html; charset=utf-8";
+    evidence::Verification nothing;
+    nothing.summary = error.code == ErrorCode::kValidationFailed
+                          ? "Nothing was handed in. Choose a file, or paste the text of a passport."
+                          : error.public_detail;
+    response.body = site.deps.pages.verify(&nothing);
+  }
+  if (browser && call.link_path) {
     response.content_type = "text/html; charset=utf-8";
     // Back to the link, where there is something to do there.
     const bool inside = error.code == ErrorCode::kShareScope ||

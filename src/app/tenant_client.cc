@@ -16,7 +16,7 @@ std::optional<Secret> key_of(std::string_view command, const TenantConnection& c
   if (!connection.key.empty()) return Secret(connection.key);
   if (connection.key_file.empty()) {
     usage_error(command,
-                "needs an API key of the role operator: --key-file FILE, or CARNET_API_KEY");
+                "needs an API key: --key-file FILE, or CARNET_API_KEY");
     return std::nullopt;
   }
   auto key = read_key_file(connection.key_file);

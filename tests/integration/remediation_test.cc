@@ -95,6 +95,9 @@ TEST_F(RemediationTest, AnAcceptedRiskNeedsAReasonAndEndsByItself) {
   const std::string id = item_ids().at(0);
   EXPECT_THAT(bad_fields(update({{"remediationId", id}, {"status", "accepted_risk"}}, 422)),
               testing::UnorderedElementsAre("reason", "acceptedUntil"));
+  EXPECT_THAT(
+      bad_fields(update({{"remediationId", id}, {"status", "done"}, {"reason", "obsolete"}}, 422)),
+      testing::ElementsAre("reason"));
   const std::string today = to_rfc3339(stack_.clock.now()).substr(0, 10);
   update({{"remediationId", id},
           {"status", "accepted_risk"},

@@ -143,6 +143,16 @@ TEST_F(VerifyApi, ThePageAnswersAnEmptyFormAsAPage) {
                 form({{"text", ""}}));
   EXPECT_EQ(empty.status, 422);
   EXPECT_THAT(empty.body, HasSubstr("Nothing was handed in."));
+  // What the listener refuses unread, too; a program is answered as everywhere.
+  HttpClient client = stack.connect();
+  client.send(
+      "POST /verify HTTP/1.1\r\nHost: a\r\nAccept: text/html\r\nContent-Length: 999999999\r\n\r\n");
+  const auto large = client.read();
+  ASSERT_TRUE(large);
+  EXPECT_EQ(large->status, 413);
+  EXPECT_THAT(large->header("Content-Type"), HasSubstr("text/html"));
+  EXPECT_THAT(large->body, HasSubstr("The body may have at most"));
+  EXPECT_THAT(stack.ask("POST", "/verify").header("Content-Type"), HasSubstr("problem+json"));
 }
 
 TEST_F(VerifyApi, BodiesAreBoundedAndTheirTypesNamed) {

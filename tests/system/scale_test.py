@@ -27,7 +27,7 @@ from probe_servers import Servers, free_port  # noqa: E402
 
 CARNET = ""
 SMALL, LARGE = 200, 1200
-WHOLE = int(os.environ.get("CARNET_SCALE_ENDPOINTS", "10000"))
+WHOLE = int(os.environ.pop("CARNET_SCALE_ENDPOINTS", "10000"))
 KIB_PER_ENDPOINT_MAX = 16
 SERVICE_MIB_MAX = 256
 FORMATS = ("json", "csv", "pdf", "cbom", "sarif", "bundle", "cbom&version=1.7", "json&signed=true")

@@ -7,7 +7,10 @@ void add_tenant_connection(CLI::App& command, TenantConnection& connection) {
       ->envname("CARNET_URL")
       ->capture_default_str();
   command
-      .add_option("--key-file", connection.key_file, "file with an API key of the role operator")
+      .add_option(
+          "--key-file", connection.key_file,
+          "file with an API key; of the role operator where something is changed, of admin for "
+          "settings, audit, export and erasure")
       ->type_name("FILE");
   command.add_option("--key", connection.key, "the key itself; others see it in the process list")
       ->envname("CARNET_API_KEY");
