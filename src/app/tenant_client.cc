@@ -15,8 +15,7 @@ namespace {
 std::optional<Secret> key_of(std::string_view command, const TenantConnection& connection) {
   if (!connection.key.empty()) return Secret(connection.key);
   if (connection.key_file.empty()) {
-    usage_error(command,
-                "needs an API key: --key-file FILE, or CARNET_API_KEY");
+    usage_error(command, "needs an API key: --key-file FILE, or CARNET_API_KEY");
     return std::nullopt;
   }
   auto key = read_key_file(connection.key_file);
