@@ -122,7 +122,8 @@ class AuditHttpTest : public ::testing::Test {
   // A later scan of the same that has not found the cause of an item any more.
   std::string scan_without(const std::string& item) {
     const std::string id = stack.make_scan(own.operator_key);
-    const auto work = [id, item](store::Connection& connection) -> Result<bool> {
+    const auto work = [this, id, item](store::Connection& connection) -> Result<bool> {
+      connection.as_tenant(own.id.str());
       CARNET_TRY(found, store::scans::find_result(connection, ScanId::trusted(id)));
       CARNET_CHECK(found.has_value());
       std::string& text = found->result;
