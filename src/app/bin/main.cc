@@ -476,7 +476,8 @@ int run(int argc, char** argv) {
       "portfolio", "tenants that agreed that one sees the other: show, invite, accept, end");
   PortfolioOptions portfolio_options;
   portfolio_options.add_to(*portfolio);
-  CLI::App* const tenant = cli.add_subcommand("tenant", "a whole tenant: export, erase, offboard");
+  CLI::App* const tenant =
+      cli.add_subcommand("tenant", "a whole tenant: export, erase, offboard, retention");
   TenantOptions tenant_options;
   tenant_options.add_to(*tenant);
   CLI::App* const audit = cli.add_subcommand("audit", "the audit trail: list, export, verify");
